@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attaching: from a PID to a proven CPython runtime that can be read.
+ *
+ * Attaching only opens files of /proc and reads memory; the target is neither
+ * stopped nor changed. A `struct heapspy` belongs to one thread at a time.
+ */
+#ifndef HEAPSPY_ATTACH_H
+#define HEAPSPY_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <heapspy/api.h>
+#include <heapspy/error.h>
+
+struct heapspy;
+
+/* Where the offsets of CPython's structures may come from. */
+enum heapspy_layout_source {
+	HEAPSPY_LAYOUT_AUTO,          /* debug offsets over table; DWARF if no table fits */
+	HEAPSPY_LAYOUT_DWARF,         /* debug information of the target's own build */
+	HEAPSPY_LAYOUT_DEBUG_OFFSETS, /* _Py_DebugOffsets (3.13+), the table for the rest */
+	HEAPSPY_LAYOUT_TABLE,         /* the built-in tables alone */
+};
+
+struct heapspy_attach_options {
+	enum heapspy_layout_source layout;
+};
+
+struct heapspy_target_info {
+	pid_t pid;
+	char **command; /* argv of the target, sanitised UTF-8; NULL at the end */
+	char *executable;
+	double uptime; /* seconds since the process started */
+};
+
+struct heapspy_python_info {
+	char version[24];           /* "3.14.0rc2" */
+	uint32_t hexversion;        /* sys.hexversion */
+	bool debug;                 /* --with-pydebug */
+	bool free_threaded;         /* --disable-gil */
+	const char *allocator;      /* "pymalloc", "pymalloc_debug", "malloc", "malloc_debug", "mimalloc" */
+	const char *layout_id;      /* row of the table: "cpython-3.11" */
+	const char *layout_source;  /* "table", "debug-offsets+table", "dwarf", ... */
+};
+
+/* options may be NULL. */
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_attach(pid_t pid, const struct heapspy_attach_options *options, struct heapspy **ret_heapspy);
+
+/* Takes NULL. */
+HEAPSPY_API void heapspy_detach(struct heapspy *heapspy);
+
+/* Both live as long as the attachment. */
+HEAPSPY_API const struct heapspy_target_info *heapspy_target_info(const struct heapspy *heapspy);
+HEAPSPY_API const struct heapspy_python_info *heapspy_python_info(const struct heapspy *heapspy);
+
+#endif

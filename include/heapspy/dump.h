@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One summary of a heap. Sizes are bytes, times are seconds.
+ *
+ * `bytes` is the sum of what sys.getsizeof() would return for the same objects;
+ * `gc_*` counts what gc.get_objects() would list.
+ */
+#ifndef HEAPSPY_DUMP_H
+#define HEAPSPY_DUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <heapspy/api.h>
+#include <heapspy/attach.h>
+#include <heapspy/error.h>
+#include <heapspy/gc.h>
+#include <heapspy/memory.h>
+
+struct heapspy_capture {
+	double time;     /* when it was taken, seconds since the epoch */
+	double duration; /* how long it took */
+	double pause;    /* how long the target was stopped, 0 when it never was */
+	uint64_t bytes_read;
+	uint64_t torn_reads; /* structures that changed while they were read */
+	double coverage;     /* share of the memory wanted that could be read, 0 to 1 */
+};
+
+/* One type object: two classes of the same name are two rows. */
+struct heapspy_type {
+	const char *name;   /* as Python prints it, valid UTF-8, sanitised */
+	uint64_t address;   /* of the type object, in the target */
+	uint64_t objects;   /* HEAPSPY_UNKNOWN where only GC-tracked ones were counted */
+	uint64_t bytes;
+	uint64_t gc_objects;
+	uint64_t gc_bytes;
+};
+
+struct heapspy_dump {
+	struct heapspy_capture capture;
+	struct heapspy_memory memory;
+	struct heapspy_interpreter *interpreters; /* main interpreter first */
+	size_t interpreter_count;
+	struct heapspy_type *types; /* by gc_bytes, largest first */
+	size_t type_count;
+	struct heapspy_type total; /* name NULL, address 0 */
+	const char **incomplete;   /* reasons, static text; count 0: complete */
+	size_t incomplete_count;
+};
+
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_dump(struct heapspy *heapspy, struct heapspy_dump **ret_dump);
+
+/* Takes NULL. */
+HEAPSPY_API void heapspy_dump_free(struct heapspy_dump *dump);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where bytes come from: one interface over a live process, a core file, or a
+ * piece of memory made up by a test.
+ *
+ * Reading changes nothing in the target, not even its page tables: a page the
+ * target never touched reads as zeros without being touched by us either, a
+ * clean page of a file is read from the file, a page that is swapped out is
+ * FAULT_ABSENT.
+ *
+ * A target belongs to one thread at a time.
+ */
+#ifndef TARGET_TARGET_H
+#define TARGET_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <heapspy/error.h>
+
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "target/maps.h"
+
+struct target;
+
+/* One of many reads: `length` bytes at `address` to `buffer`. */
+struct target_read {
+	uint64_t address;
+	void *buffer;
+	uint32_t length;
+	enum fault fault; /* set by target_read_many() */
+};
+
+/* A live process. Opens everything that is needed later (pidfd, the /proc
+ * directory, mem, maps, pagemap) and learns the maps. The error names the one
+ * cause: no such process, a zombie, a kernel thread, not permitted and why. */
+struct heapspy_error *target_open_process(pid_t pid, struct target **ret_target);
+
+void target_free(struct target *target);
+DEFINE_CLEANUP(struct target *, target_free)
+
+/* Read all of it, or say why not. */
+enum fault target_read(struct target *target, uint64_t address, void *buffer, size_t length);
+
+/* Read what can be read of a long piece; what cannot is zeros. Returns
+ * FAULT_NONE also then, with the bytes really had (never-touched pages count as
+ * had) in *ret_covered. Other faults only when nothing more can be read at all. */
+enum fault target_read_some(struct target *target, uint64_t address, void *buffer,
+			    size_t length, size_t *ret_covered);
+
+/* Many small reads in few system calls; best sorted by address. Each has its
+ * own fault. */
+void target_read_many(struct target *target, struct target_read *reads, size_t count);
+
+/* The mappings as of the last refresh. */
+const struct maps *target_maps(const struct target *target);
+
+/* Learn the maps and the presence of pages anew: at the start of each sample. */
+struct heapspy_error *target_refresh(struct target *target);
+
+/* FAULT_NONE while the process is still the one that was opened: not ended,
+ * its PID not reused, no exec since. Bytes read before count only after this. */
+enum fault target_verify(struct target *target);
+
+/* 0 for a core file. */
+pid_t target_pid(const struct target *target);
+
+/* A descriptor of the file behind a mapping, checked to be that very file even
+ * if its path is gone or means another file by now; -1 where it cannot be had.
+ * The caller closes it. */
+int target_open_mapped_file(struct target *target, const struct mapping *mapping);
+
+/* The /proc/PID directory of a live process, -1 for a core file. Not to be
+ * closed by the caller. */
+int target_proc_directory(const struct target *target);
+
+/* Bytes read so far, for the capture report. */
+uint64_t target_bytes_read(const struct target *target);
+
+#endif
