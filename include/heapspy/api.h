@@ -10,6 +10,6 @@
 /* A result that must be looked at: an error left alone is also a leak. */
 #define HEAPSPY_CHECK __attribute__((warn_unused_result))
 
-#define HEAPSPY_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define HEAPSPY_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 #endif
