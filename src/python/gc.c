@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "python/gc.h"
+
+#include <heapspy/memory.h>
+
+const char *heapspy_collector_name(enum heapspy_collector collector)
+{
+	return collector == HEAPSPY_COLLECTOR_INCREMENTAL ? "incremental" : "generational";
+}
+
+enum heapspy_collector gc_collector(const struct layout *layout)
+{
+	return HAS(layout, GcState, generations) ? HEAPSPY_COLLECTOR_GENERATIONAL
+						 : HEAPSPY_COLLECTOR_INCREMENTAL;
+}
+
+/* Address of a struct gc_generation, as the state numbers them. */
+static uint64_t generation_address(const struct layout *layout, uint64_t gc, unsigned generation)
+{
+	uint64_t size = (uint64_t)SIZEOF(layout, GcGeneration);
+	if (HAS(layout, GcState, generations))
+		return gc + OFFSET(layout, GcState, generations) + generation * size;
+	if (generation == 0)
+		return gc + OFFSET(layout, GcState, young);
+	return gc + OFFSET(layout, GcState, old) + (generation - 1) * size;
+}
+
+void gc_heads(struct peek *peek, const struct layout *layout, uint64_t gc, uint64_t heads[GC_HEADS])
+{
+	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++)
+		heads[i] = generation_address(layout, gc, i);
+	if (HAS(layout, GcState, visited_space) && !HAS(layout, GcState, generations) &&
+	    peek_i32(peek, gc + OFFSET(layout, GcState, visited_space))) {
+		uint64_t visited = heads[2];
+		heads[2] = heads[1];
+		heads[1] = visited;
+	}
+	heads[HEAPSPY_GENERATIONS] = gc + OFFSET(layout, GcState, permanent_generation);
+}
+
+/* Up to 3.14 an array of totals. */
+static uint64_t flat_statistics(const struct layout *layout, uint64_t gc, unsigned generation)
+{
+	return gc + OFFSET(layout, GcState, generation_stats) +
+	       generation * (uint64_t)SIZEOF(layout, GcGenerationStats);
+}
+
+/* 3.15: rings of the last collections, each entry with the totals so far; the
+ * index names the newest. */
+static uint64_t ring_statistics(struct peek *peek, const struct layout *layout, uint64_t gc,
+				unsigned generation)
+{
+	uint64_t stats = peek_u64(peek, gc + OFFSET(layout, GcState, generation_stats));
+	uint64_t ring;
+	int32_t items, index;
+	if (generation == 0) {
+		ring = stats + OFFSET(layout, GcStats, young);
+		items = OFFSET(layout, GcYoungStats, items);
+		index = OFFSET(layout, GcYoungStats, index);
+	} else {
+		ring = stats + OFFSET(layout, GcStats, old) +
+		       (generation - 1) * (uint64_t)SIZEOF(layout, GcOldStats);
+		items = OFFSET(layout, GcOldStats, items);
+		index = OFFSET(layout, GcOldStats, index);
+	}
+	uint8_t newest = peek_u8(peek, ring + (unsigned)index);
+	uint64_t entry = (uint64_t)SIZEOF(layout, GcGenerationStats);
+	if (newest * entry > (uint64_t)(index - items)) {
+		peek_raise(peek, FAULT_STRANGE);
+		newest = 0;
+	}
+	return ring + (unsigned)items + newest * entry;
+}
+
+enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
+		   struct heapspy_gc *ret_gc)
+{
+	struct heapspy_gc state = {
+		.collector = gc_collector(layout),
+		.enabled = peek_i32(peek, gc + OFFSET(layout, GcState, enabled)) != 0,
+		.collecting = peek_i32(peek, gc + OFFSET(layout, GcState, collecting)) != 0,
+		.debug = peek_i32(peek, gc + OFFSET(layout, GcState, debug)),
+		.frozen = HEAPSPY_UNKNOWN,
+	};
+	uint64_t garbage = peek_u64(peek, gc + OFFSET(layout, GcState, garbage));
+	if (garbage) /* a list, made when the module is first needed */
+		state.garbage = peek_u64(peek, garbage + OFFSET(layout, VarObject, ob_size));
+	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++) {
+		uint64_t generation = generation_address(layout, gc, i);
+		uint64_t stats = SIZEOF(layout, GcStats) != LAYOUT_NONE
+					 ? ring_statistics(peek, layout, gc, i)
+					 : flat_statistics(layout, gc, i);
+		state.generations[i] = (struct heapspy_generation){
+			.threshold = peek_i32(peek, generation + OFFSET(layout, GcGeneration, threshold)),
+			.count = peek_i32(peek, generation + OFFSET(layout, GcGeneration, count)),
+			.objects = HEAPSPY_UNKNOWN,
+			.collections = peek_i64(peek, stats + OFFSET(layout, GcGenerationStats, collections)),
+			.collected = peek_i64(peek, stats + OFFSET(layout, GcGenerationStats, collected)),
+			.uncollectable =
+				peek_i64(peek, stats + OFFSET(layout, GcGenerationStats, uncollectable)),
+		};
+	}
+	enum fault fault = peek_take_fault(peek);
+	if (fault == FAULT_NONE)
+		*ret_gc = state;
+	return fault;
+}
+
+static bool is_circular(struct peek *peek, const struct layout *layout, uint64_t head)
+{
+	uint64_t next = peek_u64(peek, head + OFFSET(layout, GcHead, next)) & GC_POINTER_MASK;
+	uint64_t prev = peek_u64(peek, head + OFFSET(layout, GcHead, prev)) & GC_POINTER_MASK;
+	if (!next || !prev || next % 8 || prev % 8)
+		return false;
+	return (peek_u64(peek, next + OFFSET(layout, GcHead, prev)) & GC_POINTER_MASK) == head &&
+	       (peek_u64(peek, prev + OFFSET(layout, GcHead, next)) & GC_POINTER_MASK) == head;
+}
+
+bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc)
+{
+	uint64_t heads[GC_HEADS];
+	unsigned circular = 0;
+	gc_heads(peek, layout, gc, heads);
+	for (unsigned i = 0; i < GC_HEADS; i++)
+		circular += is_circular(peek, layout, heads[i]);
+	/* While a generation is collected its _gc_prev words hold counts, and the
+	 * younger ones are being merged into it: three of the four may look broken. */
+	bool collecting = peek_i32(peek, gc + OFFSET(layout, GcState, collecting)) == 1;
+	return peek_take_fault(peek) == FAULT_NONE && circular >= (collecting ? 1 : GC_HEADS);
+}

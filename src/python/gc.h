@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of the collector of one interpreter, and the heads of its lists.
+ * Modules/gcmodule.c, Python/gc.c, Include/internal/pycore_gc.h and
+ * pycore_interp_structs.h, 3.8 - 3.15.
+ */
+#ifndef PYTHON_GC_H
+#define PYTHON_GC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <heapspy/gc.h>
+
+#include "base/fault.h"
+#include "python/layout.h"
+#include "target/peek.h"
+
+/* Bits of _gc_next and _gc_prev that are no part of the address. */
+#define GC_POINTER_MASK (~UINT64_C(3))
+
+/* Where the three generations lie inside struct _gc_runtime_state. */
+enum heapspy_collector gc_collector(const struct layout *layout);
+
+/* Addresses of the list heads: generation 0, 1, 2, permanent. In the incremental
+ * collector 1 and 2 are the old spaces in the order in which
+ * gc.get_objects(generation) numbers them. */
+#define GC_HEADS (HEAPSPY_GENERATIONS + 1)
+void gc_heads(struct peek *peek, const struct layout *layout, uint64_t gc, uint64_t heads[GC_HEADS]);
+
+/* The counters. `objects` and `frozen` are left HEAPSPY_UNKNOWN. */
+enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
+		   struct heapspy_gc *ret_gc);
+
+/* Do the heads of the lists hold together: head.next.prev == head and
+ * head.prev.next == head, each? */
+bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc);
+
+#endif
