@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "elf/dwarf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "elf/debug_file.h"
+#include "elf/dwarf_private.h"
+#include "elf/error.h"
+
+/* Debug sections hold at most this much when they are unpacked: libdw does that
+ * in memory, and a few bytes of a hostile file may promise any amount. */
+#define MAX_UNPACKED (UINT64_C(4) << 30)
+
+static bool has_debug_information(const struct elf_file *file)
+{
+	GElf_Shdr header;
+	return (elf_file_section(file, ".debug_info", &header) ||
+		elf_file_section(file, ".zdebug_info", &header)) &&
+	       header.sh_type != SHT_NOBITS;
+}
+
+static bool unpacks_to_sane_size(const struct elf_file *file)
+{
+	uint64_t total = 0;
+	Elf_Scn *section = NULL;
+	while ((section = elf_nextscn(file->elf, section))) {
+		GElf_Shdr header;
+		GElf_Chdr packed;
+		if (!gelf_getshdr(section, &header) || !(header.sh_flags & SHF_COMPRESSED))
+			continue;
+		if (!gelf_getchdr(section, &packed) || packed.ch_size > MAX_UNPACKED)
+			return false;
+		total += packed.ch_size;
+		if (total > MAX_UNPACKED)
+			return false;
+	}
+	return true;
+}
+
+static struct heapspy_error *refuse(const char *name, const char *why)
+{
+	return error_why(error_new(HEAPSPY_REFUSED, "no structure layouts from %s", name), "%s", why);
+}
+
+static struct heapspy_error *begin(struct elf_file *file, const char *name, Dwarf **ret_debug)
+{
+	if (!unpacks_to_sane_size(file))
+		return refuse(name, "its debug information is too large");
+	Dwarf *debug = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+	if (!debug)
+		return error_from_libdw(HEAPSPY_REFUSED, "no structure layouts from %s", name);
+	*ret_debug = debug;
+	return NULL;
+}
+
+/* Takes both files, also when it fails. */
+static struct heapspy_error *open_files(struct elf_file *file, struct elf_file *alternate,
+					const char *name, struct dwarf **ret_dwarf)
+{
+	CLEANUP(dwarf_freep) struct dwarf *dwarf = calloc(1, sizeof(*dwarf));
+	if (!dwarf) {
+		elf_file_free(file);
+		elf_file_free(alternate);
+		return error_no_memory();
+	}
+	dwarf->file = file;
+	dwarf->alternate_file = alternate;
+	struct heapspy_error *error = begin(file, name, &dwarf->debug);
+	if (!error && alternate) {
+		error = begin(alternate, name, &dwarf->alternate);
+		if (!error)
+			dwarf_setalt(dwarf->debug, dwarf->alternate);
+	}
+	if (!error)
+		*ret_dwarf = take_pointer(dwarf);
+	return error;
+}
+
+static struct heapspy_error *open_found(struct elf_file *file, int root, const char *directory,
+				       const char *name, struct dwarf **ret_dwarf)
+{
+	CLEANUP(elf_file_freep) struct elf_file *own = file;
+	if (!has_debug_information(own))
+		return refuse(name, "it has no debug information");
+
+	/* Without a file to set, libdw would look for one itself, by the path that
+	 * the debug information gives. */
+	struct elf_file *alternate = NULL;
+	if (debug_file_needs_alternate(own) &&
+	    !debug_file_open_alternate(own, root, directory, &alternate))
+		return refuse(name, "the part of its debug information that dwz moved to another file "
+				    "is not there");
+	return open_files(take_pointer(own), alternate, name, ret_dwarf);
+}
+
+/* Length of the path, with the slash, of the nearest directory above the file
+ * that has debug files of its own, as the root of a chroot has; else of "/". */
+static size_t root_above(const char *path)
+{
+	static const char below[] = "usr/lib/debug";
+	char probe[PATH_MAX + sizeof(below)];
+	size_t length = strnlen(path, PATH_MAX - 1);
+	for (;;) {
+		while (length > 1 && path[length - 1] != '/')
+			length--;
+		memcpy(probe, path, length);
+		memcpy(probe + length, below, sizeof(below));
+		if (length <= 1 || access(probe, F_OK) == 0)
+			return length;
+		length--;
+	}
+}
+
+struct heapspy_error *dwarf_open_file(const char *path, struct dwarf **ret_dwarf)
+{
+	CLEANUP(freep) char *real = realpath(path, NULL);
+	int fd = real ? open(real, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	if (fd < 0)
+		return error_errno(HEAPSPY_BAD_FILE, errno, "cannot read %s", path);
+	CLEANUP(elf_file_freep) struct elf_file *file = NULL;
+	struct heapspy_error *error = elf_file_open(fd, path, &file);
+	if (error)
+		return error;
+
+	size_t root_length = root_above(real);
+	CLEANUP(freep) char *root_path = strndup(real, root_length);
+	if (!root_path)
+		return error_no_memory();
+	CLEANUP(closep) int root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return error_errno(HEAPSPY_LIMIT, errno, "cannot open %s", root_path);
+	*strrchr(real, '/') = 0;
+	const char *directory = real + (strlen(real) < root_length ? strlen(real) : root_length - 1);
+
+	if (has_debug_information(file))
+		return open_found(take_pointer(file), root, directory, path, ret_dwarf);
+	CLEANUP(freep) char *where = NULL;
+	struct elf_file *separate = debug_file_open(file, root, directory, &where);
+	if (!separate)
+		return refuse(path, "it has no debug information");
+	return open_found(separate, root, where, path, ret_dwarf);
+}
+
+void dwarf_free(struct dwarf *dwarf)
+{
+	if (!dwarf)
+		return;
+	dwarf_index_free(dwarf->index);
+	dwarf_end(dwarf->debug);
+	dwarf_end(dwarf->alternate);
+	elf_file_free(dwarf->file);
+	elf_file_free(dwarf->alternate_file);
+	free(dwarf);
+}

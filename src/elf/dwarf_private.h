@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of dwarf.h share. */
+#ifndef ELF_DWARF_PRIVATE_H
+#define ELF_DWARF_PRIVATE_H
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+
+#include "elf/dwarf.h"
+#include "elf/file.h"
+
+struct dwarf_index;
+
+struct dwarf {
+	struct elf_file *file;
+	Dwarf *debug;
+	struct elf_file *alternate_file; /* what dwz moved out, NULL if nothing */
+	Dwarf *alternate;
+	struct dwarf_index *index; /* made by the first question */
+};
+
+/* Where the types of a name are. */
+struct dwarf_place {
+	Dwarf_Off offset;
+	bool alternate;
+};
+
+/* NULL where there is no memory for it. Damaged debug information gives an
+ * index of what could be read. */
+struct dwarf_index *dwarf_index_new(struct dwarf *dwarf);
+void dwarf_index_free(struct dwarf_index *index);
+DEFINE_CLEANUP(struct dwarf_index *, dwarf_index_free)
+
+/* Calls `visit` with each type DIE of this name: struct, union, class, typedef. */
+typedef void dwarf_type_visitor(Dwarf_Die *type, bool alternate, void *context);
+void dwarf_index_visit(struct dwarf *dwarf, const char *name, dwarf_type_visitor *visit,
+		       void *context);
+
+#endif
