@@ -38,6 +38,9 @@ void maps_fini(struct maps *maps);
 /* The mapping that holds the address, or NULL. */
 const struct mapping *maps_find(const struct maps *maps, uint64_t address);
 
+/* The mapping that holds the address, else the next above it, else NULL. */
+const struct mapping *maps_after(const struct maps *maps, uint64_t address);
+
 static inline bool mapping_is_file(const struct mapping *mapping)
 {
 	return mapping->inode != 0;

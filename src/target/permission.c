@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+#include "target/permission.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "target/capability.h"
+#include "target/proc.h"
+
+/* Bits of capabilities(7). */
+static const uint64_t DAC_OVERRIDE = 1 << 1, DAC_READ_SEARCH = 1 << 2, SYS_PTRACE = 1 << 19;
+
+enum {
+	MOST_TEXT = 1 << 16,
+	MOST_ANCESTORS = 1000,
+};
+
+/* ---- facts ------------------------------------------------------------- */
+
+static int read_yama(void)
+{
+	CLEANUP(freep) char *text =
+		io_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", MOST_TEXT, NULL);
+	return text ? atoi(text) : 0;
+}
+
+/* The first user namespace maps every id to itself; no other can. */
+static bool in_initial_namespace(void)
+{
+	CLEANUP(freep) char *text = io_read_file(AT_FDCWD, "/proc/self/uid_map", MOST_TEXT, NULL);
+	unsigned inside, outside, count;
+	return !text || (sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
+			 outside == 0 && count == UINT32_MAX);
+}
+
+static const char *container_tool(void)
+{
+	if (access("/.dockerenv", F_OK) == 0)
+		return "docker";
+	return access("/run/.containerenv", F_OK) == 0 ? "podman" : NULL;
+}
+
+static bool is_descendant(pid_t pid)
+{
+	for (int i = 0; pid > 1 && i < MOST_ANCESTORS; i++) {
+		char name[32];
+		struct proc_stat stat;
+		snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+		if (!proc_read_stat(AT_FDCWD, name, &stat))
+			return false;
+		if (stat.ppid == getpid())
+			return true;
+		pid = stat.ppid;
+	}
+	return false;
+}
+
+void permission_learn(pid_t pid, int proc, int errnum, struct permission_facts *ret_facts)
+{
+	struct permission_facts facts = {
+		.errnum = errnum,
+		.our_uid = geteuid(),
+		.initial_namespace = in_initial_namespace(),
+		.in_container = container_tool() != NULL,
+		.yama = read_yama(),
+		.dumpable = true,
+	};
+	facts.descendant = facts.yama == 1 && is_descendant(pid);
+
+	struct proc_status ours, target;
+	if (proc_read_status(AT_FDCWD, "/proc/self/status", &ours)) {
+		facts.our_caps = ours.cap_effective;
+		facts.our_seccomp = ours.seccomp;
+	}
+	if (proc_read_status(proc, "status", &target)) {
+		memcpy(facts.uids, target.uid, sizeof(facts.uids));
+		facts.caps = target.cap_permitted;
+		/* The kernel gives the files of one that is not dumpable to root:
+		 * task_dump_owner() in fs/proc/base.c. */
+		struct stat stat;
+		facts.dumpable = fstat(proc, &stat) < 0 || stat.st_uid == target.uid[1];
+	}
+	*ret_facts = facts;
+}
+
+/* ---- cause ------------------------------------------------------------- */
+
+enum permission_cause permission_cause_of(const struct permission_facts *facts)
+{
+	if (facts->errnum == 0)
+		return PERMISSION_FINE;
+	if (facts->yama >= 3)
+		return PERMISSION_YAMA;
+
+	bool same_uid = true;
+	for (int i = 0; i < 3; i++)
+		same_uid &= facts->uids[i] == facts->our_uid;
+	if (!(facts->our_caps & SYS_PTRACE)) {
+		if (!same_uid)
+			return facts->our_uid == 0 ? PERMISSION_ROOT_WITHOUT_CAPABILITY : PERMISSION_UID;
+		if (!facts->dumpable)
+			return PERMISSION_DUMPABLE;
+		if (facts->caps & ~facts->our_caps)
+			return PERMISSION_CAPABILITIES;
+		if (facts->yama == 2 || (facts->yama == 1 && !facts->descendant))
+			return PERMISSION_YAMA;
+	} else if (!facts->initial_namespace) {
+		return PERMISSION_NAMESPACE;
+	} else if (facts->errnum == EACCES && !(facts->our_caps & (DAC_OVERRIDE | DAC_READ_SEARCH)) &&
+		   (!same_uid || !facts->dumpable)) {
+		return PERMISSION_FILE_MODE;
+	}
+	return facts->our_seccomp > 0 ? PERMISSION_SECCOMP : PERMISSION_MODULE;
+}
+
+const char *permission_phrase(enum permission_cause cause)
+{
+	static const char *const phrases[] = {
+		[PERMISSION_FINE] = NULL,
+		[PERMISSION_FILE_MODE] = "needs CAP_DAC_READ_SEARCH too",
+		[PERMISSION_NAMESPACE] = "outside our user namespace",
+		[PERMISSION_UID] = "of another user",
+		[PERMISSION_ROOT_WITHOUT_CAPABILITY] = "needs CAP_SYS_PTRACE",
+		[PERMISSION_CAPABILITIES] = "has capabilities we lack",
+		[PERMISSION_DUMPABLE] = "not dumpable",
+		[PERMISSION_YAMA] = "forbidden by Yama",
+		[PERMISSION_SECCOMP] = "forbidden by seccomp",
+		[PERMISSION_MODULE] = "forbidden by a security module",
+	};
+	return phrases[cause];
+}
+
+/* ---- remedy ------------------------------------------------------------ */
+
+/* A word as a shell reads it back. NULL where there is no memory. */
+static char *quote(const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=./:,@%";
+	if (*word && word[strspn(word, plain)] == '\0')
+		return strdup(word);
+	char *quoted = malloc(strlen(word) * 4 + 3), *to = quoted;
+	if (!quoted)
+		return NULL;
+	*to++ = '\'';
+	for (; *word; word++)
+		to = *word == '\'' ? stpcpy(to, "'\\''") : (*to = *word, to + 1);
+	strcpy(to, "'");
+	return quoted;
+}
+
+/* The name that starts this program also under sudo, which has a PATH of its own. */
+static char *own_name(void)
+{
+	static const char *const usual[] = {
+		"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+	};
+	CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
+	char *slash = path ? strrchr(path, '/') : NULL;
+	if (!slash)
+		return strdup("heapspy");
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
+		if ((size_t)(slash - path) == strlen(usual[i]) &&
+		    memcmp(path, usual[i], slash - path) == 0)
+			return quote(slash + 1);
+	return quote(path);
+}
+
+/* Our own command line for a shell, the argument `pid` replaced. */
+static char *own_command(pid_t pid, pid_t replacement)
+{
+	char wanted[16], other[16];
+	snprintf(wanted, sizeof(wanted), "%d", pid);
+	snprintf(other, sizeof(other), "%d", replacement);
+	size_t length;
+	CLEANUP(freep) char *bytes = io_read_file(AT_FDCWD, "/proc/self/cmdline", MOST_TEXT, &length);
+	char *command = own_name();
+	if (!bytes)
+		return command;
+	for (size_t at = strlen(bytes) + 1; command && at < length; at += strlen(bytes + at) + 1) {
+		const char *argument = strcmp(bytes + at, wanted) == 0 ? other : bytes + at;
+		CLEANUP(freep) char *word = quote(argument), *shorter = command;
+		if (!word || asprintf(&command, "%s %s", shorter, word) < 0)
+			command = NULL;
+	}
+	return command;
+}
+
+static struct heapspy_error *rerun(struct heapspy_error *error, const char *prefix, pid_t pid,
+				   pid_t replacement)
+{
+	CLEANUP(freep) char *command = own_command(pid, replacement);
+	CLEANUP(freep) char *clean = command ? text_from_bytes(command, strlen(command)) : NULL;
+	return clean ? error_remedy(error, "%s%s", prefix, clean) : error;
+}
+
+struct heapspy_error *permission_rerun(struct heapspy_error *error, pid_t pid, pid_t replacement)
+{
+	return rerun(error, "", pid, replacement);
+}
+
+/* From outside of the container, where its tool can give what is lacking here. */
+static struct heapspy_error *rerun_in_container(struct heapspy_error *error, pid_t pid)
+{
+	char host[256] = "", prefix[300];
+	const char *tool = container_tool();
+	if (!tool || gethostname(host, sizeof(host) - 1) < 0)
+		return error;
+	CLEANUP(freep) char *name = quote(host);
+	if (!name)
+		return error;
+	snprintf(prefix, sizeof(prefix), "%s exec --privileged %s ", tool, name);
+	return rerun(error, prefix, pid, pid);
+}
+
+/* ---- error ------------------------------------------------------------- */
+
+/* Name of a user, from the file alone: getpwuid() may load and ask anything. */
+static bool user_name(uid_t uid, char *buffer, size_t size)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	if (!file)
+		return false;
+	struct passwd entry, *found = NULL;
+	char text[4096];
+	bool known = false;
+	while (!known && fgetpwent_r(file, &entry, text, sizeof(text), &found) == 0) {
+		known = found->pw_uid == uid;
+		if (known)
+			snprintf(buffer, size, "%s", found->pw_name);
+	}
+	fclose(file);
+	return known;
+}
+
+static struct heapspy_error *explain_uid(struct heapspy_error *error,
+					 const struct permission_facts *facts)
+{
+	uid_t owner = facts->uids[1];
+	if (owner == facts->our_uid)
+		owner = facts->uids[0] != facts->our_uid ? facts->uids[0] : facts->uids[2];
+	char name[64];
+	if (!user_name(owner, name, sizeof(name)))
+		return error_why(error, "it belongs to another user (uid %u)", owner);
+	CLEANUP(freep) char *clean = text_from_bytes(name, strlen(name));
+	return error_why(error, "it belongs to user %s (uid %u)", clean ?: "?", owner);
+}
+
+static struct heapspy_error *explain_capabilities(struct heapspy_error *error,
+						  const struct permission_facts *facts)
+{
+	char names[200];
+	capability_names(facts->caps & ~facts->our_caps, names, sizeof(names));
+	return error_why(error, "it has capabilities that this process lacks: %s", names);
+}
+
+static struct heapspy_error *explain_yama(struct heapspy_error *error,
+					  const struct permission_facts *facts)
+{
+	static const char *const meanings[] = {
+		[1] = "only a process's own children may be read",
+		[2] = "only root may read other processes",
+		[3] = "no process may be read until the machine starts anew",
+	};
+	int scope = facts->yama < 3 ? facts->yama : 3;
+	return error_why(error, "kernel.yama.ptrace_scope is %d: %s", facts->yama, meanings[scope]);
+}
+
+static struct heapspy_error *explain_module(struct heapspy_error *error)
+{
+	CLEANUP(freep) char *text = io_read_file(AT_FDCWD, "/sys/kernel/security/lsm", MOST_TEXT, NULL);
+	CLEANUP(freep) char *clean = text ? text_from_bytes(text, strcspn(text, "\n")) : NULL;
+	if (clean && *clean)
+		error_why(error, "a security module forbids it, one of: %s", clean);
+	else
+		error_why(error, "the kernel or a security module forbids it");
+	return error_remedy(error, "sudo dmesg | grep -iE 'apparmor|avc|denied'");
+}
+
+struct heapspy_error *permission_explain(pid_t pid, const struct permission_facts *facts)
+{
+	struct heapspy_error *error =
+		error_errno(HEAPSPY_PERMISSION, facts->errnum, "cannot read process %d", pid);
+	enum permission_cause cause = permission_cause_of(facts);
+	bool sudo_helps = facts->our_uid != 0;
+
+	switch (cause) {
+	case PERMISSION_FINE:
+		return error;
+	case PERMISSION_FILE_MODE: {
+		error_why(error, "CAP_SYS_PTRACE alone does not open its files, "
+				 "CAP_DAC_READ_SEARCH is needed with it");
+		CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
+		CLEANUP(freep) char *word = path ? quote(path) : NULL;
+		return word ? error_remedy(error, "sudo setcap cap_sys_ptrace,cap_dac_read_search+ep %s", word)
+			    : error;
+	}
+	case PERMISSION_NAMESPACE:
+		error_why(error, "the capabilities of this process end at its user namespace, "
+				 "and the target is outside of it");
+		return error;
+	case PERMISSION_SECCOMP:
+		return error_why(error, "a seccomp filter on this process forbids it");
+	case PERMISSION_MODULE:
+		return explain_module(error);
+	case PERMISSION_YAMA:
+		explain_yama(error, facts);
+		if (facts->yama >= 3) {
+			error_remedy(error, "echo kernel.yama.ptrace_scope=1 | "
+					    "sudo tee /etc/sysctl.d/99-ptrace.conf");
+			return error_remedy(error, "sudo reboot");
+		}
+		break;
+	case PERMISSION_UID:
+		explain_uid(error, facts);
+		break;
+	case PERMISSION_ROOT_WITHOUT_CAPABILITY:
+		error_why(error, "this process is root without CAP_SYS_PTRACE%s",
+			  facts->in_container ? ", as containers are by default" : "");
+		break;
+	case PERMISSION_CAPABILITIES:
+		explain_capabilities(error, facts);
+		break;
+	case PERMISSION_DUMPABLE:
+		error_why(error, "it is not dumpable: it changed its user, or asked for that with "
+				 "prctl(PR_SET_DUMPABLE, 0)");
+		break;
+	}
+	if (sudo_helps)
+		rerun(error, "sudo ", pid, pid);
+	else
+		rerun_in_container(error, pid);
+	if (cause == PERMISSION_YAMA)
+		error_remedy(error, "sudo sysctl kernel.yama.ptrace_scope=0");
+	return error;
+}
+
+struct heapspy_error *permission_error(pid_t pid, int proc, int errnum)
+{
+	struct permission_facts facts;
+	permission_learn(pid, proc, errnum, &facts);
+	return permission_explain(pid, &facts);
+}
+
+struct heapspy_error *permission_hidden_error(pid_t pid)
+{
+	struct heapspy_error *error = error_new(HEAPSPY_PERMISSION, "cannot read process %d", pid);
+	error_why(error, "it exists, but /proc does not show it: another user's, and /proc is "
+			 "mounted with hidepid");
+	return geteuid() ? rerun(error, "sudo ", pid, pid) : error;
+}

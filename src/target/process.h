@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A live process as a target. Only the files of this folder include it.
+ *
+ * Everything is opened once, under the /proc/PID directory, and held: after
+ * that no PID is looked up again except by process_vm_readv(), which is why
+ * target_verify() has the last word on what it read.
+ */
+#ifndef TARGET_PROCESS_H
+#define TARGET_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/uio.h>
+
+#include "target/identity.h"
+#include "target/ops.h"
+#include "target/presence.h"
+
+enum {
+	BATCH_ITEMS = 1024, /* UIO_MAXIOV: one more is EINVAL */
+	CACHED_FILES = 64,
+};
+
+/* Pieces of present memory waiting for one process_vm_readv(). */
+struct batch {
+	size_t count;
+	uint64_t bytes;
+	struct iovec local[BATCH_ITEMS], remote[BATCH_ITEMS];
+	enum fault *fault[BATCH_ITEMS]; /* where to say that a piece failed */
+};
+
+/* A file behind mappings, opened for its pages that are not in memory. */
+struct cached_file {
+	dev_t device;
+	ino_t inode;
+	int fd;           /* -1: cannot be had, because of `fault` */
+	enum fault fault; /* FAULT_NONE with fd -1: free slot */
+};
+
+struct process_target {
+	struct target base;
+	struct identity identity;
+	pid_t task; /* a living thread: the process itself unless its leader ended first */
+	int mem, maps;
+	int pagemap; /* -1 where the kernel has none: then absent pages are read too */
+	bool vm_readv; /* process_vm_readv() is allowed here */
+	bool gone;
+	struct presence presence;
+	uint64_t missing; /* bytes of the current operation that could not be had */
+	struct batch batch;
+	struct cached_file files[CACHED_FILES];
+	size_t next_file;
+};
+
+/* read.c */
+void process_read_piece(struct target *target, uint64_t address, void *buffer, size_t length,
+			size_t *ret_missing, enum fault *ret_fault);
+void process_read_many(struct target *target, struct target_read *reads, size_t count);
+
+/* mapped_file.c */
+int process_open_mapped_file(struct target *target, const struct mapping *mapping);
+
+/* A cached descriptor of the file behind a mapping, not to be closed; -1 and
+ * *ret_fault where it cannot be had or is no regular file. */
+int process_mapped_file(struct process_target *process, const struct mapping *mapping,
+			enum fault *ret_fault);
+
+/* Files that could not be had get another chance at the next sample. */
+void process_forget_missing_files(struct process_target *process);
+void process_close_files(struct process_target *process);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "target/target.h"
+
+#include "target/ops.h"
+
+void target_free(struct target *target)
+{
+	if (target)
+		target->ops->free(target);
+}
+
+enum fault target_read(struct target *target, uint64_t address, void *buffer, size_t length)
+{
+	size_t missing;
+	enum fault fault;
+	target->ops->read_piece(target, address, buffer, length, &missing, &fault);
+	return missing ? fault : FAULT_NONE;
+}
+
+enum fault target_read_some(struct target *target, uint64_t address, void *buffer, size_t length,
+			    size_t *ret_covered)
+{
+	size_t missing;
+	enum fault fault;
+	target->ops->read_piece(target, address, buffer, length, &missing, &fault);
+	if (missing && fault == FAULT_GONE)
+		return FAULT_GONE;
+	*ret_covered = length - missing;
+	return FAULT_NONE;
+}
+
+void target_read_many(struct target *target, struct target_read *reads, size_t count)
+{
+	target->ops->read_many(target, reads, count);
+}
+
+const struct maps *target_maps(const struct target *target)
+{
+	return &target->maps;
+}
+
+struct heapspy_error *target_refresh(struct target *target)
+{
+	return target->ops->refresh(target);
+}
+
+enum fault target_verify(struct target *target)
+{
+	return target->ops->verify(target);
+}
+
+pid_t target_pid(const struct target *target)
+{
+	return target->pid;
+}
+
+int target_open_mapped_file(struct target *target, const struct mapping *mapping)
+{
+	return target->ops->open_mapped_file(target, mapping);
+}
+
+int target_proc_directory(const struct target *target)
+{
+	return target->proc_directory;
+}
+
+uint64_t target_bytes_read(const struct target *target)
+{
+	return target->bytes_read;
+}
