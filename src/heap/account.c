@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap/account.h"
+
+#include "base/error.h"
+#include "target/proc.h"
+#include "target/target.h"
+
+/* UINT64_MAX means "not told" on both sides. */
+_Static_assert(HEAPSPY_UNKNOWN == UINT64_MAX, "unknown numbers are passed on as they are");
+
+struct heapspy_error *account_read(struct target *target, struct heapspy_memory *ret_memory)
+{
+	struct heapspy_memory memory = {
+		.rss = HEAPSPY_UNKNOWN,
+		.pss = HEAPSPY_UNKNOWN,
+		.uss = HEAPSPY_UNKNOWN,
+		.swap = HEAPSPY_UNKNOWN,
+		.rss_peak = HEAPSPY_UNKNOWN,
+		.virt = HEAPSPY_UNKNOWN,
+	};
+	int proc = target_proc_directory(target);
+	struct proc_status status;
+	if (proc >= 0 && proc_read_status(proc, "status", &status)) {
+		memory.rss = status.vm_rss;
+		memory.swap = status.vm_swap;
+		memory.rss_peak = status.vm_hwm;
+		memory.virt = status.vm_size;
+	}
+	/* Counted page by page, where VmRSS is a sum of counters that lag behind. */
+	struct proc_rollup rollup;
+	if (proc >= 0 && proc_read_rollup(proc, &rollup)) {
+		memory.rss = rollup.rss;
+		memory.pss = rollup.pss;
+		memory.uss = rollup.private_clean + rollup.private_dirty;
+		memory.swap = rollup.swap;
+		if (memory.rss_peak < memory.rss)
+			memory.rss_peak = memory.rss;
+	}
+	if (proc >= 0 && target_verify(target) != FAULT_NONE)
+		return error_from_fault(FAULT_GONE, 0, "cannot read the memory account of process %d",
+					(int)target_pid(target));
+	*ret_memory = memory;
+	return NULL;
+}
