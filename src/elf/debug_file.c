@@ -7,11 +7,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <linux/openat2.h>
 
 static const char everywhere[] = "/usr/lib/debug";
+
+static bool is_own_root(int directory)
+{
+	struct stat its, ours;
+	return fstat(directory, &its) == 0 && stat("/", &ours) == 0 && its.st_dev == ours.st_dev &&
+	       its.st_ino == ours.st_ino;
+}
 
 static struct elf_file *open_below(int root, const char *path)
 {
@@ -20,6 +28,10 @@ static struct elf_file *open_below(int root, const char *path)
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	/* Linux before 5.6, or a sandbox that does not know the call: our own root
+	 * needs no fence. */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM) && is_own_root(root))
+		fd = openat(root, path + strspn(path, "/"), (int)how.flags);
 	if (fd < 0)
 		return NULL;
 	struct elf_file *file;
@@ -68,7 +80,7 @@ static struct elf_file *try_path(int root, const char *build_id, const uint32_t 
 	return take_pointer(file);
 }
 
-static struct elf_file *open_by_build_id(int root, const char *build_id, char **ret_directory)
+struct elf_file *debug_file_open_by_build_id(const char *build_id, int root, char **ret_directory)
 {
 	if (!build_id[0])
 		return NULL;
@@ -111,10 +123,10 @@ static const char *debug_link(const struct elf_file *file, uint32_t *ret_crc)
 struct elf_file *debug_file_open(const struct elf_file *file, int root, const char *directory,
 				 char **ret_directory)
 {
-	struct elf_file *found = open_by_build_id(root, file->build_id, ret_directory);
+	struct elf_file *found = debug_file_open_by_build_id(file->build_id, root, ret_directory);
 	uint32_t crc;
 	const char *name;
-	if (found || !directory || !(name = debug_link(file, &crc)))
+	if (found || !(name = debug_link(file, &crc)))
 		return found;
 
 	found = try_path(root, file->build_id, &crc, ret_directory, "%s/.debug/%s", directory, name);
@@ -127,19 +139,14 @@ struct elf_file *debug_file_open(const struct elf_file *file, int root, const ch
 }
 
 /* .gnu_debugaltlink: a path, then the build id up to the end of the section. */
-static const char *alternate_link(const struct elf_file *file, char build_id[129])
+static const char *alternate_link(const struct elf_file *file, char build_id[ELF_BUILD_ID_SIZE])
 {
-	static const char digits[] = "0123456789abcdef";
 	const uint8_t *id;
 	size_t length;
 	const char *name = leading_name(file, ".gnu_debugaltlink", &id, &length);
 	if (!name || length < 2 || length > 64)
 		return NULL;
-	for (size_t i = 0; i < length; i++) {
-		build_id[2 * i] = digits[id[i] >> 4];
-		build_id[2 * i + 1] = digits[id[i] & 15];
-	}
-	build_id[2 * length] = 0;
+	elf_build_id_format(id, length, build_id);
 	return name;
 }
 
@@ -152,15 +159,15 @@ bool debug_file_needs_alternate(const struct elf_file *file)
 bool debug_file_open_alternate(const struct elf_file *file, int root, const char *directory,
 			       struct elf_file **ret_alternate)
 {
-	char build_id[129];
+	char build_id[ELF_BUILD_ID_SIZE];
 	const char *name = alternate_link(file, build_id);
 	if (!name)
 		return false;
 
-	CLEANUP(elf_file_freep) struct elf_file *found = open_by_build_id(root, build_id, NULL);
+	CLEANUP(elf_file_freep) struct elf_file *found = debug_file_open_by_build_id(build_id, root, NULL);
 	if (!found && name[0] == '/')
 		found = try_path(root, build_id, NULL, NULL, "%s", name);
-	else if (!found && directory)
+	else if (!found)
 		found = try_path(root, build_id, NULL, NULL, "%s/%s", directory, name);
 	if (!found || debug_file_needs_alternate(found))
 		return false;

@@ -13,11 +13,14 @@
 #include "elf/file.h"
 
 /* Open the separate debug file of `file`, which lies in `directory` (absolute,
- * as seen below the root; NULL if not known): by build id, then by
- * .gnu_debuglink. NULL if there is none. *ret_directory is the directory it
- * lies in, to be freed. `root` is the descriptor of a directory. */
+ * as seen below the root): by build id, then by .gnu_debuglink. NULL if there is
+ * none. *ret_directory is the directory it lies in, to be freed. `root` is the
+ * descriptor of a directory. */
 struct elf_file *debug_file_open(const struct elf_file *file, int root, const char *directory,
 				 char **ret_directory);
+
+/* By the build id alone ("": NULL). */
+struct elf_file *debug_file_open_by_build_id(const char *build_id, int root, char **ret_directory);
 
 /* The same for what dwz(1) moved out of `file` into one shared by several.
  * False if `file` needs one and it is not there. */

@@ -15,7 +15,7 @@
  * in memory, and a few bytes of a hostile file may promise any amount. */
 #define MAX_UNPACKED (UINT64_C(4) << 30)
 
-static bool has_debug_information(const struct elf_file *file)
+bool dwarf_is_in(const struct elf_file *file)
 {
 	GElf_Shdr header;
 	return (elf_file_section(file, ".debug_info", &header) ||
@@ -80,11 +80,11 @@ static struct heapspy_error *open_files(struct elf_file *file, struct elf_file *
 	return error;
 }
 
-static struct heapspy_error *open_found(struct elf_file *file, int root, const char *directory,
+struct heapspy_error *dwarf_open_found(struct elf_file *file, int root, const char *directory,
 				       const char *name, struct dwarf **ret_dwarf)
 {
 	CLEANUP(elf_file_freep) struct elf_file *own = file;
-	if (!has_debug_information(own))
+	if (!dwarf_is_in(own))
 		return refuse(name, "it has no debug information");
 
 	/* Without a file to set, libdw would look for one itself, by the path that
@@ -136,13 +136,13 @@ struct heapspy_error *dwarf_open_file(const char *path, struct dwarf **ret_dwarf
 	*strrchr(real, '/') = 0;
 	const char *directory = real + (strlen(real) < root_length ? strlen(real) : root_length - 1);
 
-	if (has_debug_information(file))
-		return open_found(take_pointer(file), root, directory, path, ret_dwarf);
+	if (dwarf_is_in(file))
+		return dwarf_open_found(take_pointer(file), root, directory, path, ret_dwarf);
 	CLEANUP(freep) char *where = NULL;
 	struct elf_file *separate = debug_file_open(file, root, directory, &where);
 	if (!separate)
 		return refuse(path, "it has no debug information");
-	return open_found(separate, root, where, path, ret_dwarf);
+	return dwarf_open_found(separate, root, where, path, ret_dwarf);
 }
 
 void dwarf_free(struct dwarf *dwarf)

@@ -19,11 +19,14 @@ struct dwarf {
 	struct dwarf_index *index; /* made by the first question */
 };
 
-/* Where the types of a name are. */
-struct dwarf_place {
-	Dwarf_Off offset;
-	bool alternate;
-};
+/* Whether a file has debug information itself. */
+bool dwarf_is_in(const struct elf_file *file);
+
+/* Of a file that has it; what dwz moved out of it is looked for under `root`.
+ * `directory` is where the file lies below that root. Takes the file, also when
+ * it fails; `name` is for the message. */
+struct heapspy_error *dwarf_open_found(struct elf_file *file, int root, const char *directory,
+				       const char *name, struct dwarf **ret_dwarf);
 
 /* NULL where there is no memory for it. Damaged debug information gives an
  * index of what could be read. */

@@ -13,25 +13,31 @@
 /* A file of more bytes than this is no interpreter. */
 #define MAX_FILE_SIZE (UINT64_C(16) << 30)
 
-static void learn_build_id(struct elf_file *file, const Elf_Data *notes)
+void elf_build_id_format(const uint8_t *bytes, size_t length,
+			 char ret_build_id[static ELF_BUILD_ID_SIZE])
 {
 	static const char digits[] = "0123456789abcdef";
+	size_t i = 0;
+	for (; i < length && 2 * i + 2 < ELF_BUILD_ID_SIZE; i++) {
+		ret_build_id[2 * i] = digits[bytes[i] >> 4];
+		ret_build_id[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	ret_build_id[2 * i] = 0;
+}
+
+void elf_build_id_from_notes(const Elf_Data *notes, char ret_build_id[static ELF_BUILD_ID_SIZE])
+{
 	GElf_Nhdr note;
 	size_t at = 0, name, description;
-
 	while ((at = gelf_getnote((Elf_Data *)notes, at, &note, &name, &description)) > 0) {
 		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof("GNU") ||
 		    memcmp((const char *)notes->d_buf + name, "GNU", sizeof("GNU")) != 0)
 			continue;
-		if (note.n_descsz < 2 || note.n_descsz > sizeof(file->build_id) / 2)
-			continue;
-		const uint8_t *bytes = (const uint8_t *)notes->d_buf + description;
-		for (size_t i = 0; i < note.n_descsz; i++) {
-			file->build_id[2 * i] = digits[bytes[i] >> 4];
-			file->build_id[2 * i + 1] = digits[bytes[i] & 15];
+		if (note.n_descsz >= 2 && note.n_descsz < ELF_BUILD_ID_SIZE / 2) {
+			elf_build_id_format((const uint8_t *)notes->d_buf + description,
+					    note.n_descsz, ret_build_id);
+			return;
 		}
-		file->build_id[2 * note.n_descsz] = 0;
-		return;
 	}
 }
 
@@ -45,7 +51,7 @@ static void find_build_id(struct elf_file *file)
 		Elf_Data *notes;
 		if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE &&
 		    (notes = elf_getdata(section, NULL)) && notes->d_buf)
-			learn_build_id(file, notes);
+			elf_build_id_from_notes(notes, file->build_id);
 	}
 	size_t count;
 	if (file->build_id[0] || elf_getphdrnum(file->elf, &count) != 0)
@@ -61,7 +67,7 @@ static void find_build_id(struct elf_file *file)
 						       header.p_filesz,
 						       header.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 		if (notes && notes->d_buf)
-			learn_build_id(file, notes);
+			elf_build_id_from_notes(notes, file->build_id);
 	}
 }
 

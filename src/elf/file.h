@@ -19,12 +19,15 @@
 
 #include "base/cleanup.h"
 
+/* Lower case hex and its NUL, of the longest hash in use. */
+enum { ELF_BUILD_ID_SIZE = 129 };
+
 struct elf_file {
 	int fd;
 	Elf *elf;
 	GElf_Ehdr header;
 	uint64_t size;      /* of the file, bytes */
-	char build_id[129]; /* lower case hex, "" if it has none */
+	char build_id[ELF_BUILD_ID_SIZE]; /* "" if it has none */
 };
 
 /* Takes the descriptor, also when it fails. `name` is for the message. Regular
@@ -48,5 +51,12 @@ bool elf_file_symbols(const struct elf_file *file, uint32_t section_type, elf_sy
 
 /* The whole file has this checksum (as .gnu_debuglink holds it)? */
 bool elf_file_has_checksum(const struct elf_file *file, uint32_t crc);
+
+/* Looks for a build id in notes; leaves ret_build_id as it is if there is none. */
+void elf_build_id_from_notes(const Elf_Data *notes, char ret_build_id[static ELF_BUILD_ID_SIZE]);
+
+/* Bytes as lower case hex, at most what fits. */
+void elf_build_id_format(const uint8_t *bytes, size_t length,
+			 char ret_build_id[static ELF_BUILD_ID_SIZE]);
 
 #endif
