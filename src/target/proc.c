@@ -26,11 +26,13 @@ bool proc_parse_stat(const char *text, size_t length, struct proc_stat *ret_stat
 	if (!name_end)
 		return false;
 	struct proc_stat stat;
-	/* Fields 3 to 22 of proc(5). */
+	/* Fields 3 to 24 of proc(5). */
 	if (sscanf(name_end + 1,
-		   " %c %d %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
-		   &stat.state, &stat.ppid, &stat.flags, &stat.start_time) != 4)
+		   " %c %d %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+		   " %" SCNu64 " %*s %" SCNu64,
+		   &stat.state, &stat.ppid, &stat.flags, &stat.start_time, &stat.rss) != 5)
 		return false;
+	stat.rss *= sysconf(_SC_PAGESIZE);
 	*ret_stat = stat;
 	return true;
 }

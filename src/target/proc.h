@@ -20,6 +20,7 @@ struct proc_stat {
 	pid_t ppid;
 	unsigned flags;      /* PF_* of include/linux/sched.h */
 	uint64_t start_time; /* clock ticks since boot */
+	uint64_t rss;        /* bytes */
 };
 
 bool proc_parse_stat(const char *text, size_t length, struct proc_stat *ret_stat);
