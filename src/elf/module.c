@@ -21,10 +21,21 @@ static struct heapspy_error *fail(const char *path, const char *why)
 	return error_why(error, "%s", why);
 }
 
+/* How many bytes of a path are those of the target's own root directory: maps
+ * shows a chroot from outside. */
+static size_t root_length(const struct elf_module *module, const char *path)
+{
+	int proc = target_proc_directory(module->target);
+	CLEANUP(freep) char *root = proc >= 0 ? io_read_link(proc, "root") : NULL;
+	size_t length = root ? strlen(root) : 0;
+	return length > 1 && strncmp(path, root, length) == 0 && path[length] == '/' ? length : 0;
+}
+
 static bool copy_path(struct elf_module *module, const char *path)
 {
 	static const char deleted[] = " (deleted)";
 	module->path = strdup(path);
+	path += root_length(module, path);
 	module->directory = strdup(path);
 	if (!module->path || !module->directory)
 		return false;
@@ -70,9 +81,11 @@ struct heapspy_error *elf_module_open(struct target *target, const struct mappin
 	if (!mapping_is_file(mapping))
 		return fail(mapping->path, "it is no file");
 	CLEANUP(elf_module_freep) struct elf_module *module = calloc(1, sizeof(*module));
-	if (!module || !copy_path(module, mapping->path))
+	if (!module)
 		return error_no_memory();
 	module->target = target;
+	if (!copy_path(module, mapping->path))
+		return error_no_memory();
 
 	if (!open_file(module, mapping) && !read_header(module, mapping))
 		return fail(mapping->path, "neither the file nor its image in memory is a 64-bit ELF program");

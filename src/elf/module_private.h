@@ -11,7 +11,7 @@
 struct elf_module {
 	struct target *target;
 	char *path;
-	char *directory; /* of the path, "/" for a file there; as the target sees it */
+	char *directory; /* that the file lies in, as the target sees it */
 	uint64_t bias, start, end;
 	struct segments segments;
 	char build_id[ELF_BUILD_ID_SIZE];
