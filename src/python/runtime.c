@@ -36,7 +36,7 @@ static const char *version_text(uint32_t hexversion, char buffer[16])
 
 static struct heapspy_error *refuse(struct target *target, uint32_t hexversion, const char *why)
 {
-	char version[16] = "of an unknown version";
+	char version[16] = "(unknown)";
 	if (hexversion)
 		version_text(hexversion, version);
 	return error_why(error_new(HEAPSPY_REFUSED, "cannot read process %d: it runs Python %s",

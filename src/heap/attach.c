@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap/attach.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "python/obmalloc.h"
+#include "target/proc.h"
+
+void heapspy_detach(struct heapspy *heapspy)
+{
+	if (!heapspy)
+		return;
+	proc_command_free(heapspy->target_info.command);
+	free(heapspy->target_info.executable);
+	python_free(heapspy->python);
+	target_free(heapspy->target);
+	free(heapspy);
+}
+DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
+
+static struct heapspy_error *fill_target_info(struct heapspy *heapspy)
+{
+	struct heapspy_target_info *info = &heapspy->target_info;
+	int proc = target_proc_directory(heapspy->target);
+	struct proc_stat stat;
+	info->pid = target_pid(heapspy->target);
+	info->command = proc_read_command(proc);
+	if (!info->command)
+		return error_no_memory();
+	info->executable = proc_read_executable(proc);
+	if (proc_read_stat(proc, "stat", &stat))
+		info->uptime = proc_uptime(stat.start_time);
+	return NULL;
+}
+
+/* "3.14.0rc2": PY_VERSION of Include/patchlevel.h from PY_VERSION_HEX. */
+static void format_version(uint32_t hexversion, char *buffer, size_t size)
+{
+	unsigned level = hexversion >> 4 & 0xf, serial = hexversion & 0xf;
+	int length = snprintf(buffer, size, "%u.%u.%u", hexversion >> 24, hexversion >> 16 & 0xff,
+			      hexversion >> 8 & 0xff);
+	if (level != 0xf)
+		snprintf(buffer + length, size - (size_t)length, "%s%u",
+			 level == 0xa ? "a" : level == 0xb ? "b" : "rc", serial);
+}
+
+/* As PYTHONMALLOC names them, without mimalloc: only free-threaded builds and
+ * PYTHONMALLOC=mimalloc use it, and its blocks are not told apart from malloc's. */
+static const char *allocator_name(struct python *python)
+{
+	struct arenas arenas;
+	if (obmalloc_arenas(python, &arenas) != FAULT_NONE)
+		return "unknown";
+	bool pymalloc = arenas.count != 0;
+	arenas_fini(&arenas);
+	if (pymalloc)
+		return python->hook_bytes ? "pymalloc_debug" : "pymalloc";
+	return python->hook_bytes ? "malloc_debug" : "malloc";
+}
+
+static void fill_python_info(struct heapspy *heapspy)
+{
+	struct python *python = heapspy->python;
+	struct heapspy_python_info *info = &heapspy->python_info;
+	format_version(python->hexversion, info->version, sizeof(info->version));
+	info->hexversion = python->hexversion;
+	info->debug = python->debug;
+	info->free_threaded = false; /* refused so far */
+	info->allocator = allocator_name(python);
+	info->layout_id = python->layout.id;
+	info->layout_source = python->layout_source;
+}
+
+struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
+				     struct heapspy **ret_heapspy)
+{
+	CLEANUP(heapspy_detachp) struct heapspy *heapspy = calloc(1, sizeof(*heapspy));
+	if (!heapspy)
+		return error_no_memory();
+	enum heapspy_layout_source source = options ? options->layout : HEAPSPY_LAYOUT_AUTO;
+	struct heapspy_error *error = target_open_process(pid, &heapspy->target);
+	if (!error)
+		error = python_open(heapspy->target, source, &heapspy->python);
+	if (error) {
+		/* What could not be read may only be what is no longer there. */
+		struct heapspy_error *gone = heapspy->target ? attach_verify(heapspy) : NULL;
+		if (!gone)
+			return error;
+		heapspy_error_free(error);
+		return gone;
+	}
+	if ((error = fill_target_info(heapspy)))
+		return error;
+	fill_python_info(heapspy);
+	*ret_heapspy = take_pointer(heapspy);
+	return NULL;
+}
+
+const struct heapspy_target_info *heapspy_target_info(const struct heapspy *heapspy)
+{
+	return &heapspy->target_info;
+}
+
+const struct heapspy_python_info *heapspy_python_info(const struct heapspy *heapspy)
+{
+	return &heapspy->python_info;
+}
+
+struct heapspy_error *attach_refresh(struct heapspy *heapspy)
+{
+	struct python *python = heapspy->python;
+	struct heapspy_error *error = target_refresh(heapspy->target);
+	if (error)
+		return error;
+	peek_forget(python->peek);
+	enum fault fault = python_list_interpreters(python);
+	if (fault == FAULT_NONE)
+		return NULL;
+	return error_from_fault(fault, python->address, "cannot list the interpreters of process %d",
+				(int)target_pid(heapspy->target));
+}
+
+struct heapspy_error *attach_verify(struct heapspy *heapspy)
+{
+	enum fault fault = target_verify(heapspy->target);
+	if (fault == FAULT_NONE)
+		return NULL;
+	return error_from_fault(fault, 0, "process %d is no longer the one that was attached",
+				(int)target_pid(heapspy->target));
+}

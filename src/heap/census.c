@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap/census.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "heap/counter.h"
+#include "heap/gc_lists.h"
+#include "heap/pool_scan.h"
+
+void census_free(struct census *census)
+{
+	if (!census)
+		return;
+	types_free(census->types);
+	free(census->gc);
+	free(census->lists);
+	free(census);
+}
+
+/* Between two censuses the same tallies: one for every type that is known. */
+static struct tally *take_tallies(struct counter *counter)
+{
+	struct tally *tallies = calloc(types_count(counter->types) + 1, sizeof(*tallies));
+	if (!tallies)
+		return NULL;
+	for (size_t i = 0; i < types_count(counter->types) && i < counter->tally_capacity; i++) {
+		tallies[i] = counter->tallies[i];
+		/* What a race took back twice. */
+		if ((int64_t)tallies[i].objects <= 0 || (int64_t)tallies[i].bytes < 0)
+			tallies[i] = (struct tally){0};
+	}
+	return tallies;
+}
+
+static bool report(struct census *census, struct counter *counter, const struct pool_scan *scan,
+		   const struct gc_lists *lists)
+{
+	size_t interpreter_count = counter->python->interpreter_count;
+	census->gc = take_tallies(counter);
+	census->lists = calloc(interpreter_count ?: 1, sizeof(*census->lists));
+	if (!census->gc || !census->lists)
+		return false;
+	census->list_count = interpreter_count;
+	for (size_t i = 0; i < interpreter_count; i++)
+		census->lists[i].interpreter = counter->python->interpreters[i].address;
+	for (size_t i = 0; i < lists->count; i++) {
+		const struct gc_list *list = &lists->items[i];
+		struct census_lists *own = &census->lists[list->interpreter];
+		if (list->generation < HEAPSPY_GENERATIONS)
+			own->objects[list->generation] = list->length;
+		else
+			own->frozen = list->length;
+	}
+	census->torn = counter->torn;
+	census->wanted = scan->wanted;
+	census->covered = scan->covered;
+	census->lists_damaged = lists->damaged;
+	census->type_count = types_count(counter->types);
+	census->types = take_pointer(counter->types);
+	return true;
+}
+
+static enum fault count(struct counter *counter, const struct arenas *arenas, struct pool_scan *scan,
+			struct gc_lists *lists)
+{
+	enum fault fault = gc_lists_init(lists, counter);
+	if (fault == FAULT_NONE)
+		fault = pool_scan_run(scan, arenas);
+	if (fault == FAULT_NONE) {
+		gc_lists_count_outside(lists, &scan->outside);
+		gc_lists_measure(lists);
+	}
+	return fault;
+}
+
+struct heapspy_error *census_take(struct python *python, struct census **ret_census)
+{
+	struct arenas arenas;
+	enum fault fault = obmalloc_arenas(python, &arenas);
+	if (fault != FAULT_NONE)
+		return error_from_fault(fault, 0, "cannot read the arenas of pymalloc");
+	struct counter counter;
+	CLEANUP(census_freep) struct census *census = calloc(1, sizeof(*census));
+	if (!census || !counter_init(&counter, python, &arenas)) {
+		arenas_fini(&arenas);
+		return error_no_memory();
+	}
+	census->uses_pymalloc = arenas.count != 0;
+	struct pool_scan scan = {.counter = &counter};
+	struct gc_lists lists = {0};
+	struct heapspy_error *error = NULL;
+	fault = count(&counter, &arenas, &scan, &lists);
+	if (fault != FAULT_NONE)
+		error = error_from_fault(fault, 0, "cannot count the objects of process %d",
+					 (int)target_pid(python->target));
+	else if (!report(census, &counter, &scan, &lists))
+		error = error_no_memory();
+	gc_lists_fini(&lists);
+	pool_scan_fini(&scan);
+	counter_fini(&counter);
+	arenas_fini(&arenas);
+	if (!error)
+		*ret_census = take_pointer(census);
+	return error;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The census: how many objects of each type, and how many bytes.
+ *
+ * The pools of pymalloc are streamed through a buffer, block by block: the GC
+ * header of a block says whether the collector tracks it. Tracked objects that
+ * lie elsewhere (large ones, types) are neighbours of those in pools on the GC
+ * lists: they are reached by following the links while these point outside. So
+ * no list is walked object by object, but for the short ones, which say how many
+ * objects each generation has and which are frozen.
+ */
+#ifndef HEAP_CENSUS_H
+#define HEAP_CENSUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <heapspy/error.h>
+#include <heapspy/gc.h>
+
+#include "base/cleanup.h"
+#include "python/runtime.h"
+#include "python/types.h"
+
+struct tally {
+	uint64_t objects, bytes;
+};
+
+/* The lists of one interpreter. */
+struct census_lists {
+	uint64_t interpreter; /* address of its state */
+	uint64_t objects[HEAPSPY_GENERATIONS];
+	uint64_t frozen;
+};
+
+struct census {
+	struct types *types;
+	struct tally *gc;           /* by number of the type: what gc.get_objects() lists */
+	size_t type_count;
+	struct census_lists *lists; /* one an interpreter */
+	size_t list_count;
+	uint64_t torn;              /* structures that changed while they were read */
+	uint64_t wanted, covered;   /* bytes of pools: to be read, and read */
+	bool uses_pymalloc;
+	bool lists_damaged;         /* a walk had to be given up */
+};
+
+/* Count. The caller has refreshed the target and listed the interpreters. */
+struct heapspy_error *census_take(struct python *python, struct census **ret_census);
+
+void census_free(struct census *census);
+DEFINE_CLEANUP(struct census *, census_free)
+
+#endif

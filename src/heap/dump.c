@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include <heapspy/dump.h>
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "heap/account.h"
+#include "heap/attach.h"
+#include "heap/census.h"
+
+/* The public struct, and what it points into. */
+struct dump {
+	struct heapspy_dump public;
+	const char *reasons[4];
+};
+
+void heapspy_dump_free(struct heapspy_dump *dump)
+{
+	if (!dump)
+		return;
+	for (size_t i = 0; i < dump->type_count; i++)
+		free((char *)dump->types[i].name);
+	free(dump->types);
+	free(dump->interpreters);
+	free(dump);
+}
+DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct heapspy_type *left = a, *right = b;
+	if (left->gc_bytes != right->gc_bytes)
+		return left->gc_bytes > right->gc_bytes ? -1 : 1;
+	return left->address < right->address ? -1 : left->address > right->address;
+}
+
+static struct heapspy_error *fill_types(struct heapspy_dump *dump, struct python *python,
+					const struct census *census)
+{
+	dump->types = calloc(census->type_count + 1, sizeof(*dump->types));
+	if (!dump->types)
+		return error_no_memory();
+	dump->total = (struct heapspy_type){.objects = HEAPSPY_UNKNOWN, .bytes = HEAPSPY_UNKNOWN};
+	for (size_t i = 0; i < census->type_count; i++) {
+		const struct tally *tally = &census->gc[i];
+		if (!tally->objects)
+			continue;
+		const struct type *type = types_get(census->types, i);
+		char *name = type_name(python, type);
+		if (!name)
+			return error_no_memory();
+		dump->types[dump->type_count++] = (struct heapspy_type){
+			.name = name,
+			.address = type->address,
+			.objects = HEAPSPY_UNKNOWN,
+			.bytes = HEAPSPY_UNKNOWN,
+			.gc_objects = tally->objects,
+			.gc_bytes = tally->bytes,
+		};
+		dump->total.gc_objects += tally->objects;
+		dump->total.gc_bytes += tally->bytes;
+	}
+	qsort(dump->types, dump->type_count, sizeof(*dump->types), by_bytes);
+	return NULL;
+}
+
+static const struct census_lists *lists_of(const struct census *census, uint64_t interpreter)
+{
+	for (size_t i = 0; i < census->list_count; i++)
+		if (census->lists[i].interpreter == interpreter)
+			return &census->lists[i];
+	return NULL;
+}
+
+static struct heapspy_error *fill_interpreters(struct heapspy_dump *dump, struct heapspy *heapspy,
+					       const struct census *census)
+{
+	struct heapspy_gc_reading reading;
+	struct heapspy_error *error = heapspy_gc_read(heapspy, &reading);
+	if (error)
+		return error;
+	dump->interpreters = reading.interpreters;
+	dump->interpreter_count = reading.interpreter_count;
+	for (size_t i = 0; i < dump->interpreter_count; i++) {
+		/* One that came after the census stays unknown. */
+		const struct census_lists *lists =
+			lists_of(census, heapspy->python->interpreters[i].address);
+		struct heapspy_gc *gc = &dump->interpreters[i].gc;
+		if (!lists)
+			continue;
+		for (unsigned j = 0; j < HEAPSPY_GENERATIONS; j++)
+			gc->generations[j].objects = lists->objects[j];
+		gc->frozen = lists->frozen;
+	}
+	return NULL;
+}
+
+static void fill_capture(struct dump *dump, const struct census *census)
+{
+	struct heapspy_capture *capture = &dump->public.capture;
+	capture->torn_reads = census->torn;
+	capture->coverage = census->wanted ? (double)census->covered / (double)census->wanted : 1;
+	dump->public.incomplete = dump->reasons;
+	if (census->covered < census->wanted)
+		dump->reasons[dump->public.incomplete_count++] =
+			"a part of the heap is swapped out or could not be read";
+	if (census->lists_damaged)
+		dump->reasons[dump->public.incomplete_count++] =
+			"a list of the collector changed while it was read: objects by generation are estimates";
+}
+
+static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
+{
+	struct heapspy_error *error = attach_refresh(heapspy);
+	if (error)
+		return error;
+	CLEANUP(census_freep) struct census *census = NULL;
+	if ((error = census_take(heapspy->python, &census)) ||
+	    (error = fill_interpreters(&dump->public, heapspy, census)) ||
+	    (error = fill_types(&dump->public, heapspy->python, census)) ||
+	    (error = account_read(heapspy->target, &dump->public.memory)))
+		return error;
+	fill_capture(dump, census);
+	return attach_verify(heapspy);
+}
+
+struct heapspy_error *heapspy_dump(struct heapspy *heapspy, struct heapspy_dump **ret_dump)
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+	if (!dump)
+		return error_no_memory();
+	CLEANUP(heapspy_dump_freep) struct heapspy_dump *public = &dump->public;
+	double start = clock_monotonic();
+	uint64_t bytes_read = target_bytes_read(heapspy->target);
+	public->capture.time = clock_now();
+	struct heapspy_error *error = take(heapspy, dump);
+	if (error) {
+		/* What went wrong may only be that the process went. */
+		struct heapspy_error *gone = attach_verify(heapspy);
+		if (!gone)
+			return error;
+		heapspy_error_free(error);
+		return gone;
+	}
+	public->capture.bytes_read = target_bytes_read(heapspy->target) - bytes_read;
+	public->capture.duration = clock_monotonic() - start;
+	*ret_dump = take_pointer(public);
+	return NULL;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap/gc_lists.h"
+
+#include <stdlib.h>
+
+/* Steps of one list before it is the next one's turn. */
+#define TURN 256
+
+enum fault gc_lists_init(struct gc_lists *lists, struct counter *counter)
+{
+	struct python *python = counter->python;
+	*lists = (struct gc_lists){.counter = counter};
+	lists->items = calloc(python->interpreter_count * GC_HEADS, sizeof(*lists->items));
+	if (!lists->items)
+		return FAULT_ABSENT;
+	for (size_t i = 0; i < python->interpreter_count; i++) {
+		uint64_t gc = python->interpreters[i].gc, heads[GC_HEADS];
+		if (i && gc == python->interpreters[0].gc) /* 3.8: one for all */
+			continue;
+		gc_heads(python->peek, &python->layout, gc, heads);
+		for (unsigned j = 0; j < GC_HEADS; j++)
+			lists->items[lists->count++] = (struct gc_list){
+				.head = heads[j], .interpreter = i, .generation = j, .cursor = heads[j]};
+	}
+	enum fault fault = peek_take_fault(python->peek);
+	if (fault != FAULT_NONE)
+		gc_lists_fini(lists);
+	return fault;
+}
+
+void gc_lists_fini(struct gc_lists *lists)
+{
+	free(lists->items);
+	lists->items = NULL;
+}
+
+static bool is_head(const struct gc_lists *lists, uint64_t address)
+{
+	for (size_t i = 0; i < lists->count; i++)
+		if (lists->items[i].head == address)
+			return true;
+	return false;
+}
+
+/* The head after this one; 0 where the list breaks off. */
+static uint64_t next_of(struct gc_lists *lists, uint64_t gc_head)
+{
+	struct python *python = lists->counter->python;
+	uint64_t next = peek_u64(python->peek, gc_head + OFFSET(&python->layout, GcHead, next));
+	if (peek_take_fault(python->peek) != FAULT_NONE)
+		return 0;
+	return next & GC_POINTER_MASK;
+}
+
+/* Finds circles that do not close at their beginning: Brent's algorithm. */
+struct circle {
+	uint64_t mark, steps, limit;
+};
+
+static bool goes_round(struct circle *circle, uint64_t address)
+{
+	if (address == circle->mark)
+		return true;
+	if (++circle->steps > circle->limit) {
+		circle->mark = address;
+		circle->limit = circle->limit * 2 + 1;
+	}
+	return false;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	return left < right ? -1 : left > right;
+}
+
+static void sort_unique(struct outside *outside)
+{
+	if (!outside->count)
+		return;
+	qsort(outside->items, outside->count, sizeof(*outside->items), compare_words);
+	size_t kept = 1;
+	for (size_t i = 1; i < outside->count; i++)
+		if (outside->items[i] != outside->items[kept - 1])
+			outside->items[kept++] = outside->items[i];
+	outside->count = kept;
+}
+
+/* Count from `start` on while the links stay outside the pools. Another's start
+ * ends the run as well: in a list that changes, two runs may meet. */
+static void count_run(struct gc_lists *lists, const struct outside *outside, uint64_t start)
+{
+	struct counter *counter = lists->counter;
+	struct circle circle = {0};
+	for (uint64_t at = start; at && !is_head(lists, at) && !pool_map_has(&counter->pools, at);) {
+		if (goes_round(&circle, at)) {
+			lists->damaged = true;
+			break;
+		}
+		if (!counter_add_tracked_at(counter, at, 1)) {
+			counter->torn++;
+			break;
+		}
+		at = next_of(lists, at);
+		if (bsearch(&at, outside->items, outside->count, sizeof(at), compare_words))
+			break;
+	}
+}
+
+void gc_lists_count_outside(struct gc_lists *lists, struct outside *outside)
+{
+	for (size_t i = 0; i < lists->count; i++)
+		outside_add(outside, next_of(lists, lists->items[i].head));
+	sort_unique(outside);
+	for (size_t i = 0; i < outside->count; i++)
+		count_run(lists, outside, outside->items[i]);
+	counter_settle(lists->counter);
+}
+
+/* One turn; a list that leads into another or breaks off ends there. */
+static void walk_turn(struct gc_lists *lists, struct gc_list *list, struct circle *circle)
+{
+	for (unsigned i = 0; i < TURN && !list->done; i++) {
+		list->cursor = next_of(lists, list->cursor);
+		if (list->cursor == list->head) {
+			list->done = true;
+		} else if (!list->cursor || is_head(lists, list->cursor) ||
+			   goes_round(circle, list->cursor)) {
+			list->done = true;
+			lists->damaged = true;
+		} else {
+			list->length++;
+		}
+	}
+}
+
+/* Walk in turns until one list is left; NULL if all came to their ends. */
+static struct gc_list *walk_all_but_longest(struct gc_lists *lists)
+{
+	struct circle *circles = calloc(lists->count, sizeof(*circles));
+	size_t left = lists->count;
+	while (circles && left > 1) {
+		left = 0;
+		for (size_t i = 0; i < lists->count; i++) {
+			if (!lists->items[i].done)
+				walk_turn(lists, &lists->items[i], &circles[i]);
+			left += !lists->items[i].done;
+		}
+	}
+	free(circles);
+	for (size_t i = 0; i < lists->count; i++)
+		if (!lists->items[i].done)
+			return &lists->items[i];
+	return NULL;
+}
+
+/* Count or take back every object of a list that was walked before. */
+static void count_list(struct gc_lists *lists, const struct gc_list *list, int sign)
+{
+	uint64_t at = list->head;
+	for (uint64_t i = 0; i < list->length; i++) {
+		at = next_of(lists, at);
+		if (!at || at == list->head)
+			break;
+		if (!counter_add_tracked_at(lists->counter, at, sign))
+			lists->counter->torn++;
+	}
+}
+
+static bool is_frozen(const struct gc_list *list)
+{
+	return list->generation == HEAPSPY_GENERATIONS;
+}
+
+void gc_lists_measure(struct gc_lists *lists)
+{
+	struct counter *counter = lists->counter;
+	struct gc_list *longest = walk_all_but_longest(lists);
+	if (longest) {
+		uint64_t others = 0;
+		for (size_t i = 0; i < lists->count; i++)
+			if (&lists->items[i] != longest)
+				others += lists->items[i].length;
+		longest->length = counter->tracked > others ? counter->tracked - others : 0;
+	}
+	/* Most of a heap may be frozen, before a fork: then the rest is counted anew. */
+	bool anew = longest && is_frozen(longest);
+	if (anew)
+		counter_reset(counter);
+	for (size_t i = 0; i < lists->count; i++)
+		if (is_frozen(&lists->items[i]) != anew && &lists->items[i] != longest)
+			count_list(lists, &lists->items[i], anew ? 1 : -1);
+	counter_settle(counter);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "python/obmalloc_find.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "python/obmalloc.h"
+
+/* The table starts with 16 slots and doubles: new_arena() of Objects/obmalloc.c. */
+#define INITIAL_SLOTS 16
+
+#define MAX_WRITABLE 16
+
+static bool known(const struct arena_table *tables, size_t count, uint64_t address)
+{
+	for (size_t i = 0; i < count; i++)
+		if (tables[i].address == address)
+			return true;
+	return false;
+}
+
+/* 3.12+: interp->obmalloc, inline in 3.12, a pointer since 3.13. */
+static size_t from_interpreters(struct python *python, struct arena_table *tables, size_t max)
+{
+	const struct layout *layout = &python->layout;
+	size_t count = 0;
+	for (size_t i = 0; i < python->interpreter_count && count < max; i++) {
+		uint64_t state = python->interpreters[i].address + OFFSET(layout, InterpreterState, obmalloc);
+		if (python_since(python, PYTHON_VERSION(3, 13)))
+			state = peek_u64(python->peek, state);
+		if (!state)
+			continue;
+		struct arena_table table = {
+			.address = peek_u64(python->peek, state + OFFSET(layout, ObmallocState, arenas)),
+			.count = peek_u32(python->peek, state + OFFSET(layout, ObmallocState, maxarenas)),
+		};
+		if (table.address && !known(tables, count, table.address))
+			tables[count++] = table;
+	}
+	return count;
+}
+
+/* Up to 3.11, not stripped. */
+static size_t from_symbols(struct python *python, struct arena_table *table)
+{
+	uint64_t arenas, maxarenas;
+	if (!python->module || !elf_module_symbol(python->module, "arenas", &arenas, NULL) ||
+	    !elf_module_symbol(python->module, "maxarenas", &maxarenas, NULL))
+		return 0;
+	table->address = peek_u64(python->peek, arenas);
+	table->count = peek_u32(python->peek, maxarenas);
+	return table->address ? 1 : 0;
+}
+
+/* Could this be an arena_object? `ret_used`: an arena is behind it. */
+static bool looks_like_slot(struct python *python, const uint8_t *bytes, bool *ret_used)
+{
+	const struct layout *layout = &python->layout;
+	uint64_t pool_size = obmalloc_pool_size(python);
+	uint64_t address, pool_address;
+	uint32_t free_pools, total_pools;
+	memcpy(&address, bytes + OFFSET(layout, ArenaObject, address), 8);
+	memcpy(&pool_address, bytes + OFFSET(layout, ArenaObject, pool_address), 8);
+	memcpy(&free_pools, bytes + OFFSET(layout, ArenaObject, nfreepools), 4);
+	memcpy(&total_pools, bytes + OFFSET(layout, ArenaObject, ntotalpools), 4);
+	*ret_used = address != 0;
+	if (!address)
+		return true;
+	/* 64 pools, one less when the arena is not aligned to its pools. */
+	return address % 4096 == 0 && pool_address % pool_size == 0 && pool_address >= address &&
+	       pool_address <= address + 64 * pool_size && (total_pools == 64 || total_pools == 63) &&
+	       free_pools <= total_pools;
+}
+
+/* The first pool of an arena says which slot of the table is its own. */
+static bool pool_agrees(struct python *python, const uint8_t *slot, uint32_t index)
+{
+	const struct layout *layout = &python->layout;
+	uint64_t pool_size = obmalloc_pool_size(python);
+	uint64_t address, pool_address;
+	memcpy(&address, slot + OFFSET(layout, ArenaObject, address), 8);
+	memcpy(&pool_address, slot + OFFSET(layout, ArenaObject, pool_address), 8);
+	uint64_t pool = (address + pool_size - 1) & ~(pool_size - 1);
+	if (pool_address == pool) /* no pool was ever used */
+		return true;
+	uint32_t owner = peek_u32(python->peek, pool + OFFSET(layout, PoolHeader, arenaindex));
+	return peek_take_fault(python->peek) == FAULT_NONE && owner == index;
+}
+
+/* Slots of the table at `address` for as long as they make sense. */
+static uint32_t count_slots(struct python *python, uint64_t address)
+{
+	uint64_t size = (uint64_t)SIZEOF(&python->layout, ArenaObject);
+	uint32_t count = 0, good = 0;
+	bool any_used = false;
+	for (uint32_t wanted = INITIAL_SLOTS; wanted <= 1u << 22; wanted *= 2) {
+		for (; count < wanted; count++) {
+			uint8_t slot[128];
+			bool used;
+			peek_bytes(python->peek, address + count * size, slot, size);
+			if (peek_take_fault(python->peek) != FAULT_NONE ||
+			    !looks_like_slot(python, slot, &used) ||
+			    (used && !pool_agrees(python, slot, count)))
+				return any_used ? good : 0;
+			any_used |= used;
+		}
+		good = wanted;
+		/* What follows a table by chance may look like unused slots: a table that
+		 * grew has used ones in its second half. */
+		if (!any_used)
+			return 0;
+	}
+	return good;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+	return left < right ? -1 : left > right;
+}
+
+/* Up to 3.11, stripped: one word of the module's data points to a table. */
+static size_t from_invariants(struct python *python, struct arena_table *table)
+{
+	uint64_t ranges[MAX_WRITABLE][2];
+	if (!python->module || SIZEOF(&python->layout, ArenaObject) > 128)
+		return 0;
+	size_t range_count = elf_module_writable(python->module, ranges, MAX_WRITABLE);
+	for (size_t i = 0; i < range_count && i < MAX_WRITABLE; i++) {
+		uint64_t length = ranges[i][1] - ranges[i][0];
+		if (length > (64u << 20))
+			continue;
+		uint64_t *words = malloc(length);
+		size_t covered;
+		if (!words)
+			return 0;
+		if (target_read_some(python->target, ranges[i][0], words, length, &covered) != FAULT_NONE) {
+			free(words);
+			continue;
+		}
+		/* In order, so that the cache of pages serves neighbours. */
+		qsort(words, length / 8, 8, compare_words);
+		for (size_t j = 0; j < length / 8; j++) {
+			uint64_t word = words[j];
+			if (word < 4096 || word % 16 != 0 || word >= UINT64_C(1) << 47 ||
+			    (j && word == words[j - 1]) || (word >= ranges[i][0] && word < ranges[i][1]))
+				continue;
+			uint32_t count = count_slots(python, word);
+			if (count) {
+				*table = (struct arena_table){word, count};
+				free(words);
+				return 1;
+			}
+		}
+		free(words);
+	}
+	return 0;
+}
+
+size_t obmalloc_find_tables(struct python *python, struct arena_table *tables, size_t max)
+{
+	if (max == 0)
+		return 0;
+	if (HAS(&python->layout, InterpreterState, obmalloc))
+		return from_interpreters(python, tables, max);
+	size_t count = from_symbols(python, tables);
+	if (!count && peek_take_fault(python->peek) == FAULT_NONE)
+		count = from_invariants(python, tables);
+	return count;
+}
