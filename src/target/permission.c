@@ -31,7 +31,7 @@ static int read_yama(void)
 {
 	CLEANUP(freep) char *text =
 		io_read_file(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", MOST_TEXT, NULL);
-	return text ? atoi(text) : 0;
+	return text ? atoi(text) : -1;
 }
 
 /* The first user namespace maps every id to itself; no other can. */
@@ -223,6 +223,12 @@ static struct heapspy_error *rerun_in_container(struct heapspy_error *error, pid
 	return rerun(error, prefix, pid, pid);
 }
 
+static struct heapspy_error *rerun_with_rights(struct heapspy_error *error, pid_t pid,
+					       const struct permission_facts *facts)
+{
+	return facts->our_uid ? rerun(error, "sudo ", pid, pid) : rerun_in_container(error, pid);
+}
+
 /* ---- error ------------------------------------------------------------- */
 
 /* Name of a user, from the file alone: getpwuid() may load and ask anything. */
@@ -264,16 +270,39 @@ static struct heapspy_error *explain_capabilities(struct heapspy_error *error,
 	return error_why(error, "it has capabilities that this process lacks: %s", names);
 }
 
-static struct heapspy_error *explain_yama(struct heapspy_error *error,
-					  const struct permission_facts *facts)
+const char *permission_yama_meaning(int scope)
 {
 	static const char *const meanings[] = {
-		[1] = "only a process's own children may be read",
-		[2] = "only root may read other processes",
-		[3] = "no process may be read until the machine starts anew",
+		"processes of the same user may be read",
+		"only a process's own children may be read",
+		"only root may read other processes",
+		"no process may be read until the machine starts anew",
 	};
-	int scope = facts->yama < 3 ? facts->yama : 3;
-	return error_why(error, "kernel.yama.ptrace_scope is %d: %s", facts->yama, meanings[scope]);
+	return meanings[scope < 0 ? 0 : scope < 3 ? scope : 3];
+}
+
+bool permission_may_trace(const struct permission_facts *facts)
+{
+	return facts->our_caps & SYS_PTRACE;
+}
+
+static struct heapspy_error *explain_yama(struct heapspy_error *error, pid_t pid,
+					  const struct permission_facts *facts)
+{
+	error_why(error, "kernel.yama.ptrace_scope is %d: %s", facts->yama,
+		  permission_yama_meaning(facts->yama));
+	if (facts->yama >= 3) {
+		error_remedy(error, "echo kernel.yama.ptrace_scope=1 | "
+				    "sudo tee /etc/sysctl.d/99-ptrace.conf");
+		return error_remedy(error, "sudo reboot");
+	}
+	rerun_with_rights(error, pid, facts);
+	return error_remedy(error, "sudo sysctl kernel.yama.ptrace_scope=0");
+}
+
+struct heapspy_error *permission_yama_error(const struct permission_facts *facts)
+{
+	return explain_yama(error_new(HEAPSPY_PERMISSION, "cannot read any process"), 0, facts);
 }
 
 static struct heapspy_error *explain_module(struct heapspy_error *error)
@@ -287,40 +316,35 @@ static struct heapspy_error *explain_module(struct heapspy_error *error)
 	return error_remedy(error, "sudo dmesg | grep -iE 'apparmor|avc|denied'");
 }
 
+static struct heapspy_error *explain_file_mode(struct heapspy_error *error)
+{
+	error_why(error, "CAP_SYS_PTRACE alone does not open its files, "
+			 "CAP_DAC_READ_SEARCH is needed with it");
+	CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
+	CLEANUP(freep) char *word = path ? quote(path) : NULL;
+	return word ? error_remedy(error, "sudo setcap cap_sys_ptrace,cap_dac_read_search+ep %s", word)
+		    : error;
+}
+
 struct heapspy_error *permission_explain(pid_t pid, const struct permission_facts *facts)
 {
 	struct heapspy_error *error =
 		error_errno(HEAPSPY_PERMISSION, facts->errnum, "cannot read process %d", pid);
 	enum permission_cause cause = permission_cause_of(facts);
-	bool sudo_helps = facts->our_uid != 0;
-
 	switch (cause) {
 	case PERMISSION_FINE:
 		return error;
-	case PERMISSION_FILE_MODE: {
-		error_why(error, "CAP_SYS_PTRACE alone does not open its files, "
-				 "CAP_DAC_READ_SEARCH is needed with it");
-		CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
-		CLEANUP(freep) char *word = path ? quote(path) : NULL;
-		return word ? error_remedy(error, "sudo setcap cap_sys_ptrace,cap_dac_read_search+ep %s", word)
-			    : error;
-	}
+	case PERMISSION_FILE_MODE:
+		return explain_file_mode(error);
 	case PERMISSION_NAMESPACE:
-		error_why(error, "the capabilities of this process end at its user namespace, "
-				 "and the target is outside of it");
-		return error;
+		return error_why(error, "the capabilities of this process end at its user namespace, "
+					"and the target is outside of it");
 	case PERMISSION_SECCOMP:
 		return error_why(error, "a seccomp filter on this process forbids it");
 	case PERMISSION_MODULE:
 		return explain_module(error);
 	case PERMISSION_YAMA:
-		explain_yama(error, facts);
-		if (facts->yama >= 3) {
-			error_remedy(error, "echo kernel.yama.ptrace_scope=1 | "
-					    "sudo tee /etc/sysctl.d/99-ptrace.conf");
-			return error_remedy(error, "sudo reboot");
-		}
-		break;
+		return explain_yama(error, pid, facts);
 	case PERMISSION_UID:
 		explain_uid(error, facts);
 		break;
@@ -336,13 +360,7 @@ struct heapspy_error *permission_explain(pid_t pid, const struct permission_fact
 				 "prctl(PR_SET_DUMPABLE, 0)");
 		break;
 	}
-	if (sudo_helps)
-		rerun(error, "sudo ", pid, pid);
-	else
-		rerun_in_container(error, pid);
-	if (cause == PERMISSION_YAMA)
-		error_remedy(error, "sudo sysctl kernel.yama.ptrace_scope=0");
-	return error;
+	return rerun_with_rights(error, pid, facts);
 }
 
 struct heapspy_error *permission_error(pid_t pid, int proc, int errnum)

@@ -21,7 +21,7 @@ struct permission_facts {
 	uid_t uids[3];          /* of the target: real, effective, saved */
 	uint64_t caps;          /* permitted */
 	bool dumpable;
-	int yama;               /* ptrace_scope, 0 where there is no Yama */
+	int yama;               /* ptrace_scope, -1 where there is no Yama */
 	bool descendant;        /* of ours: what Yama 1 lets pass */
 };
 
@@ -56,6 +56,14 @@ const char *permission_phrase(enum permission_cause cause);
 /* Adds our own command line to the remedy, the argument `pid` replaced. Returns
  * its argument. */
 struct heapspy_error *permission_rerun(struct heapspy_error *error, pid_t pid, pid_t replacement);
+
+/* Do our capabilities let us trace other users' processes? */
+bool permission_may_trace(const struct permission_facts *facts);
+
+/* What a ptrace_scope means, static text; and the error for one that stands in the
+ * way of reading anything. */
+const char *permission_yama_meaning(int scope);
+struct heapspy_error *permission_yama_error(const struct permission_facts *facts);
 
 void permission_learn(pid_t pid, int proc, int errnum, struct permission_facts *ret_facts);
 
