@@ -57,7 +57,8 @@ struct layout_row {
 };
 
 /* Rows that may fit a version, best first: exact range, then the nearest of the
- * same minor version. Returns how many were written to `rows`. */
+ * same minor version; of those made for the same range, release builds before
+ * others. Returns how many were written to `rows`. */
 size_t layout_table_candidates(uint32_t hexversion, const struct layout_row **rows, size_t max);
 
 /* All of them, for the comparer and for the message that names the nearest. */
@@ -71,9 +72,16 @@ void layout_from_row(const struct layout_row *row, struct layout *ret_layout);
 size_t layout_debug_offsets_size(uint32_t hexversion);
 
 /* Overlay what the struct says on `layout`; `bytes` is the whole struct,
- * cookie first. False if
- * the cookie or the version is wrong. */
+ * cookie first. Members that by its sizes lie outside of their structure become
+ * LAYOUT_NONE. False, and the layout as it was, if the cookie, the version or
+ * a number is wrong. */
 bool layout_apply_debug_offsets(struct layout *layout, const void *bytes, size_t length);
+
+/* Patch releases move what the struct does not tell, and with it the sizes that
+ * it tells: put those rows first that agree with it in the most fields. Rows that
+ * agree equally stay in order. */
+void layout_sort_by_debug_offsets(const struct layout_row **rows, size_t count, const void *bytes,
+				  size_t length);
 
 /* ---- DWARF ------------------------------------------------------------- */
 

@@ -39,12 +39,14 @@ const struct layout_row *layout_table(size_t *ret_count)
 	return rows;
 }
 
-/* 0 where the version lies in the range the row was made for. */
+/* How far from the range that the row was made for; other builds than release
+ * ones a little farther. */
 static uint32_t distance(const struct layout_row *row, uint32_t hexversion)
 {
-	if (hexversion < row->first)
-		return row->first - hexversion;
-	return hexversion > row->last ? hexversion - row->last : 0;
+	uint32_t away = hexversion < row->first ? row->first - hexversion :
+			hexversion > row->last	? hexversion - row->last :
+						  0;
+	return away * 2 + (row->flavour != LAYOUT_RELEASE);
 }
 
 size_t layout_table_candidates(uint32_t hexversion, const struct layout_row **candidates, size_t max)

@@ -7,54 +7,9 @@
  *	extract ID FIRST LAST FLAVOUR ORIGIN PYTHON [MODULE=FILE...]
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "elf/dwarf.h"
 #include "python/layout_private.h"
-
-struct modules {
-	char **arguments;
-	size_t count;
-	struct dwarf *open[LAYOUT_STRUCTURES];
-	size_t open_count;
-	const char *names[LAYOUT_STRUCTURES];
-};
-
-static void complain(struct heapspy_error *error)
-{
-	fprintf(stderr, "extract: %s%s%s\n", error->what, error->why ? ": " : "",
-		error->why ? error->why : "");
-	heapspy_error_free(error);
-}
-
-/* The file of "MODULE=FILE" if it is this module's. */
-static const char *file_of(const char *argument, const char *module)
-{
-	size_t length = strlen(module);
-	return strncmp(argument, module, length) == 0 && argument[length] == '=' ?
-		       argument + length + 1 :
-		       NULL;
-}
-
-static struct dwarf *open_module(const char *module, void *context)
-{
-	struct modules *modules = context;
-	for (size_t i = 0; i < modules->open_count; i++) {
-		if (strcmp(modules->names[i], module) == 0)
-			return modules->open[i];
-	}
-	struct dwarf *dwarf = NULL;
-	for (size_t i = 0; i < modules->count && !dwarf; i++) {
-		const char *path = file_of(modules->arguments[i], module);
-		if (!path)
-			continue;
-		struct heapspy_error *error = dwarf_open_file(path, &dwarf);
-		if (error)
-			complain(error);
-	}
-	modules->names[modules->open_count] = module;
-	return modules->open[modules->open_count++] = dwarf;
-}
+#include "python/layouts/files.h"
 
 /* Structures of extension modules: either the version has them not, or no file
  * that was given does. */
@@ -108,21 +63,13 @@ int main(int count, char **arguments)
 		fprintf(stderr, "usage: extract ID FIRST LAST FLAVOUR ORIGIN PYTHON [MODULE=FILE...]\n");
 		return 2;
 	}
-	struct dwarf *python;
-	struct heapspy_error *error = dwarf_open_file(arguments[6], &python);
+	struct layout layout;
+	struct heapspy_error *error = layout_from_files(arguments[6], arguments + 7, count - 7, &layout);
 	if (error) {
-		complain(error);
+		complain("extract", error);
 		return 1;
 	}
-	struct modules modules = {.arguments = arguments + 7, .count = (size_t)count - 7};
-	struct layout layout;
-	layout_clear(&layout);
-	layout_fill_from_dwarf(&layout, python, open_module, &modules);
 	warn_of_missing(&layout, arguments[1]);
 	print_row(arguments, &layout);
-
-	for (size_t i = 0; i < modules.open_count; i++)
-		dwarf_free(modules.open[i]);
-	dwarf_free(python);
 	return 0;
 }
