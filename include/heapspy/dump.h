@@ -42,7 +42,7 @@ struct heapspy_dump {
 	struct heapspy_memory memory;
 	struct heapspy_interpreter *interpreters; /* main interpreter first */
 	size_t interpreter_count;
-	struct heapspy_type *types; /* by gc_bytes, largest first */
+	struct heapspy_type *types; /* by bytes, largest first */
 	size_t type_count;
 	struct heapspy_type total; /* name NULL, address 0 */
 	const char **incomplete;   /* reasons, static text; count 0: complete */

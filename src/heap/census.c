@@ -7,13 +7,14 @@
 #include "heap/counter.h"
 #include "heap/gc_lists.h"
 #include "heap/pool_scan.h"
+#include "python/gc.h"
 
 void census_free(struct census *census)
 {
 	if (!census)
 		return;
 	types_free(census->types);
-	free(census->gc);
+	free(census->tallies);
 	free(census->lists);
 	free(census);
 }
@@ -27,8 +28,8 @@ static struct tally *take_tallies(struct counter *counter)
 	for (size_t i = 0; i < types_count(counter->types) && i < counter->tally_capacity; i++) {
 		tallies[i] = counter->tallies[i];
 		/* What a race took back twice. */
-		if ((int64_t)tallies[i].objects <= 0 || (int64_t)tallies[i].bytes < 0)
-			tallies[i] = (struct tally){0};
+		if ((int64_t)tallies[i].gc_objects <= 0 || (int64_t)tallies[i].gc_bytes < 0)
+			tallies[i].gc_objects = tallies[i].gc_bytes = 0;
 	}
 	return tallies;
 }
@@ -37,9 +38,9 @@ static bool report(struct census *census, struct counter *counter, const struct 
 		   const struct gc_lists *lists)
 {
 	size_t interpreter_count = counter->python->interpreter_count;
-	census->gc = take_tallies(counter);
+	census->tallies = take_tallies(counter);
 	census->lists = calloc(interpreter_count ?: 1, sizeof(*census->lists));
-	if (!census->gc || !census->lists)
+	if (!census->tallies || !census->lists)
 		return false;
 	census->list_count = interpreter_count;
 	for (size_t i = 0; i < interpreter_count; i++)
@@ -48,10 +49,13 @@ static bool report(struct census *census, struct counter *counter, const struct 
 		const struct gc_list *list = &lists->items[i];
 		struct census_lists *own = &census->lists[list->interpreter];
 		if (list->generation < HEAPSPY_GENERATIONS)
-			own->objects[list->generation] = list->length;
+			own->objects[gc_generation_of_list(&counter->python->layout, list->generation)] +=
+				list->length;
 		else
 			own->frozen = list->length;
 	}
+	census->raw_blocks = scan->raw_blocks;
+	census->raw_bytes = scan->raw_bytes;
 	census->torn = counter->torn;
 	census->wanted = scan->wanted;
 	census->covered = scan->covered;

@@ -24,7 +24,8 @@
 #include "python/types.h"
 
 struct tally {
-	uint64_t objects, bytes;
+	uint64_t objects, bytes;       /* all of them */
+	uint64_t gc_objects, gc_bytes; /* those that gc.get_objects() lists */
 };
 
 /* The lists of one interpreter. */
@@ -36,12 +37,14 @@ struct census_lists {
 
 struct census {
 	struct types *types;
-	struct tally *gc;           /* by number of the type: what gc.get_objects() lists */
+	struct tally *tallies;      /* by number of the type */
 	size_t type_count;
 	struct census_lists *lists; /* one an interpreter */
 	size_t list_count;
 	uint64_t torn;              /* structures that changed while they were read */
 	uint64_t wanted, covered;   /* bytes of pools: to be read, and read */
+	uint64_t raw_blocks;        /* blocks of pools in use that hold no object, */
+	uint64_t raw_bytes;         /* their size */
 	bool uses_pymalloc;
 	bool lists_damaged;         /* a walk had to be given up */
 };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "python/dict.h"
-#include "python/gc.h"
+#include "python/object.h"
 
 static bool cannot_hold_type(void *context, uint64_t address)
 {
@@ -13,22 +13,29 @@ static bool cannot_hold_type(void *context, uint64_t address)
 	return pool_map_has(&((struct counter *)context)->pools, address);
 }
 
-/* A dict whose keys were put off: its type, and the sign. */
-static uint64_t keys_cookie(uint32_t type, int sign)
+static void credit(struct tally *tally, uint64_t bytes, unsigned columns)
 {
-	return (uint64_t)type << 1 | (sign < 0);
+	uint64_t amount = columns & COUNT_MINUS ? -bytes : bytes;
+	if (columns & COUNT_OBJECT)
+		tally->bytes += amount;
+	if (columns & COUNT_TRACKED)
+		tally->gc_bytes += amount;
+}
+
+/* The keys of a dict were put off: the cookie is its type and its columns. */
+static uint64_t keys_cookie(uint32_t type, unsigned columns)
+{
+	return (uint64_t)type << 3 | columns;
 }
 
 static void add_keys(void *context, uint64_t cookie, const uint8_t *bytes, enum fault fault)
 {
 	struct counter *counter = context;
 	uint64_t size = 0;
-	if (fault != FAULT_NONE || sizes_add_keys(counter->sizes, bytes, &size) != FAULT_NONE) {
+	if (fault != FAULT_NONE || sizes_add_keys(counter->sizes, bytes, &size) != FAULT_NONE)
 		counter->torn++;
-		return;
-	}
-	uint64_t *total = &counter->tallies[cookie >> 1].bytes;
-	*total += cookie & 1 ? -size : size;
+	else
+		credit(&counter->tallies[cookie >> 3], size, cookie & 7);
 }
 
 bool counter_init(struct counter *counter, struct python *python, const struct arenas *arenas)
@@ -72,8 +79,8 @@ static bool make_room(struct counter *counter, uint32_t type)
 	return true;
 }
 
-static void add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
-		uint64_t address, int sign)
+void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
+		 uint64_t address, unsigned columns)
 {
 	struct object object = {bytes, length, address, types_get(counter->types, type)};
 	struct measure measure;
@@ -82,32 +89,31 @@ static void add(struct counter *counter, uint32_t type, const uint8_t *bytes, si
 	if (sizes_measure(counter->sizes, &object, &measure) != FAULT_NONE)
 		counter->torn++;
 	struct tally *tally = &counter->tallies[type];
-	tally->objects += (uint64_t)(int64_t)sign;
-	tally->bytes += sign < 0 ? -measure.bytes : measure.bytes;
-	counter->tracked += (uint64_t)(int64_t)sign;
+	uint64_t one = columns & COUNT_MINUS ? UINT64_MAX : 1;
+	if (columns & COUNT_OBJECT)
+		tally->objects += one;
+	if (columns & COUNT_TRACKED) {
+		tally->gc_objects += one;
+		counter->tracked += one;
+	}
+	credit(tally, measure.bytes, columns);
 	if (!measure.keys)
 		return;
 	uint64_t offset = measure.keys - counter->window_address;
 	if (measure.keys >= counter->window_address && counter->window_length >= DICT_KEYS_HEADER &&
 	    offset <= counter->window_length - DICT_KEYS_HEADER)
-		add_keys(counter, keys_cookie(type, sign), counter->window + offset, FAULT_NONE);
+		add_keys(counter, keys_cookie(type, columns), counter->window + offset, FAULT_NONE);
 	else
-		gather_add(counter->keys, measure.keys, keys_cookie(type, sign));
+		gather_add(counter->keys, measure.keys, keys_cookie(type, columns));
 }
 
-void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
-		 uint64_t address)
-{
-	add(counter, type, bytes, length, address, 1);
-}
-
-bool counter_add_tracked_at(struct counter *counter, uint64_t gc_head, int sign)
+bool counter_add_tracked_at(struct counter *counter, uint64_t gc_head, unsigned columns)
 {
 	struct python *python = counter->python;
 	uint64_t address = gc_head + (uint64_t)SIZEOF(&python->layout, GcHead);
 	uint64_t refcount = peek_u64(python->peek, address + OFFSET(&python->layout, Object, ob_refcnt));
 	uint64_t type_address = peek_u64(python->peek, address + OFFSET(&python->layout, Object, ob_type));
-	if (peek_take_fault(python->peek) != FAULT_NONE || !is_living(python, refcount))
+	if (peek_take_fault(python->peek) != FAULT_NONE || !object_is_living(python, refcount))
 		return false;
 	uint32_t type = types_find(counter->types, type_address);
 	if (type == TYPES_NONE)
@@ -120,14 +126,15 @@ bool counter_add_tracked_at(struct counter *counter, uint64_t gc_head, int sign)
 	peek_bytes(python->peek, address, bytes, length);
 	if (peek_take_fault(python->peek) != FAULT_NONE)
 		return false;
-	add(counter, type, bytes, length, address, sign);
+	counter_add(counter, type, bytes, length, address, columns);
 	return true;
 }
 
-void counter_reset(struct counter *counter)
+void counter_reset_tracked(struct counter *counter)
 {
 	gather_flush(counter->keys);
-	memset(counter->tallies, 0, counter->tally_capacity * sizeof(*counter->tallies));
+	for (size_t i = 0; i < counter->tally_capacity; i++)
+		counter->tallies[i].gc_objects = counter->tallies[i].gc_bytes = 0;
 	counter->tracked = 0;
 }
 

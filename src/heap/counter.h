@@ -21,9 +21,9 @@ struct counter {
 	struct types *types;
 	struct sizes *sizes;
 	struct gather *keys; /* headers of dict keys, put off */
-	struct tally *tallies;
+	struct tally *tallies; /* by number of the type */
 	size_t tally_capacity;
-	uint64_t tracked; /* objects counted, all types */
+	uint64_t tracked; /* GC-tracked objects counted, all types */
 	uint64_t torn;
 	/* The piece of memory that is being streamed. */
 	const uint8_t *window;
@@ -34,29 +34,25 @@ struct counter {
 bool counter_init(struct counter *counter, struct python *python, const struct arenas *arenas);
 void counter_fini(struct counter *counter);
 
+/* In which columns an object counts: bits. */
+enum {
+	COUNT_OBJECT = 1,  /* it is one */
+	COUNT_TRACKED = 2, /* gc.get_objects() would list it */
+	COUNT_MINUS = 4,   /* take it back */
+};
+
 /* Count one object of which bytes are at hand. */
 void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
-		 uint64_t address);
+		 uint64_t address, unsigned columns);
 
-/* Count (sign 1) or take back (sign -1) one object anywhere in the target, given by
- * its GC head. False if there is no object. */
-bool counter_add_tracked_at(struct counter *counter, uint64_t gc_head, int sign);
+/* Count one tracked object anywhere in the target, given by its GC head. False if
+ * there is no object. */
+bool counter_add_tracked_at(struct counter *counter, uint64_t gc_head, unsigned columns);
 
-/* Forget all that was counted, keep the types. */
-void counter_reset(struct counter *counter);
+/* Set the tracked columns to zero. */
+void counter_reset_tracked(struct counter *counter);
 
 /* Do what was put off. */
 void counter_settle(struct counter *counter);
-
-/* Could this be the reference count of a living object? `word` is its first word.
- * Include/object.h: 64 bits wide up to 3.11, 32 in 3.12 and 3.13, then 32 with flags. */
-static inline bool is_living(const struct python *python, uint64_t word)
-{
-	if (python->hexversion < PYTHON_VERSION(3, 12))
-		return word - 1 < UINT64_C(1) << 48;
-	if (python->hexversion < PYTHON_VERSION(3, 14))
-		return word != 0 && word >> 32 == 0;
-	return (uint32_t)word != 0 && (word >> 32 & 0xffff) == 0;
-}
 
 #endif

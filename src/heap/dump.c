@@ -30,8 +30,8 @@ DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
 static int by_bytes(const void *a, const void *b)
 {
 	const struct heapspy_type *left = a, *right = b;
-	if (left->gc_bytes != right->gc_bytes)
-		return left->gc_bytes > right->gc_bytes ? -1 : 1;
+	if (left->bytes != right->bytes)
+		return left->bytes > right->bytes ? -1 : 1;
 	return left->address < right->address ? -1 : left->address > right->address;
 }
 
@@ -41,9 +41,8 @@ static struct heapspy_error *fill_types(struct heapspy_dump *dump, struct python
 	dump->types = calloc(census->type_count + 1, sizeof(*dump->types));
 	if (!dump->types)
 		return error_no_memory();
-	dump->total = (struct heapspy_type){.objects = HEAPSPY_UNKNOWN, .bytes = HEAPSPY_UNKNOWN};
 	for (size_t i = 0; i < census->type_count; i++) {
-		const struct tally *tally = &census->gc[i];
+		const struct tally *tally = &census->tallies[i];
 		if (!tally->objects)
 			continue;
 		const struct type *type = types_get(census->types, i);
@@ -53,13 +52,15 @@ static struct heapspy_error *fill_types(struct heapspy_dump *dump, struct python
 		dump->types[dump->type_count++] = (struct heapspy_type){
 			.name = name,
 			.address = type->address,
-			.objects = HEAPSPY_UNKNOWN,
-			.bytes = HEAPSPY_UNKNOWN,
-			.gc_objects = tally->objects,
-			.gc_bytes = tally->bytes,
+			.objects = tally->objects,
+			.bytes = tally->bytes,
+			.gc_objects = tally->gc_objects,
+			.gc_bytes = tally->gc_bytes,
 		};
-		dump->total.gc_objects += tally->objects;
-		dump->total.gc_bytes += tally->bytes;
+		dump->total.objects += tally->objects;
+		dump->total.bytes += tally->bytes;
+		dump->total.gc_objects += tally->gc_objects;
+		dump->total.gc_bytes += tally->gc_bytes;
 	}
 	qsort(dump->types, dump->type_count, sizeof(*dump->types), by_bytes);
 	return NULL;

@@ -17,7 +17,7 @@ enum fault gc_lists_init(struct gc_lists *lists, struct counter *counter)
 		uint64_t gc = python->interpreters[i].gc, heads[GC_HEADS];
 		if (i && gc == python->interpreters[0].gc) /* 3.8: one for all */
 			continue;
-		gc_heads(python->peek, &python->layout, gc, heads);
+		gc_heads(&python->layout, gc, heads);
 		for (unsigned j = 0; j < GC_HEADS; j++)
 			lists->items[lists->count++] = (struct gc_list){
 				.head = heads[j], .interpreter = i, .generation = j, .cursor = heads[j]};
@@ -97,7 +97,7 @@ static void count_run(struct gc_lists *lists, const struct outside *outside, uin
 			lists->damaged = true;
 			break;
 		}
-		if (!counter_add_tracked_at(counter, at, 1)) {
+		if (!counter_add_tracked_at(counter, at, COUNT_OBJECT | COUNT_TRACKED)) {
 			counter->torn++;
 			break;
 		}
@@ -155,14 +155,14 @@ static struct gc_list *walk_all_but_longest(struct gc_lists *lists)
 }
 
 /* Count or take back every object of a list that was walked before. */
-static void count_list(struct gc_lists *lists, const struct gc_list *list, int sign)
+static void count_list(struct gc_lists *lists, const struct gc_list *list, unsigned columns)
 {
 	uint64_t at = list->head;
 	for (uint64_t i = 0; i < list->length; i++) {
 		at = next_of(lists, at);
 		if (!at || at == list->head)
 			break;
-		if (!counter_add_tracked_at(lists->counter, at, sign))
+		if (!counter_add_tracked_at(lists->counter, at, columns))
 			lists->counter->torn++;
 	}
 }
@@ -186,9 +186,9 @@ void gc_lists_measure(struct gc_lists *lists)
 	/* Most of a heap may be frozen, before a fork: then the rest is counted anew. */
 	bool anew = longest && is_frozen(longest);
 	if (anew)
-		counter_reset(counter);
+		counter_reset_tracked(counter);
 	for (size_t i = 0; i < lists->count; i++)
 		if (is_frozen(&lists->items[i]) != anew && &lists->items[i] != longest)
-			count_list(lists, &lists->items[i], anew ? 1 : -1);
+			count_list(lists, &lists->items[i], anew ? COUNT_TRACKED : COUNT_TRACKED | COUNT_MINUS);
 	counter_settle(counter);
 }

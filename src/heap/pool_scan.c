@@ -5,16 +5,10 @@
 #include <string.h>
 
 #include "python/gc.h"
+#include "python/object.h"
 
 /* An arena is read in one piece; one of the hugepage builds of 3.15 in two. */
 #define WINDOW (1u << 20)
-
-static uint64_t word_at(const uint8_t *bytes, size_t offset)
-{
-	uint64_t value;
-	memcpy(&value, bytes + offset, sizeof(value));
-	return value;
-}
 
 void outside_add(struct outside *outside, uint64_t gc_head)
 {
@@ -35,62 +29,36 @@ void pool_scan_fini(struct pool_scan *scan)
 	scan->outside = (struct outside){0};
 }
 
-/* A word of a list that may be one: 8-aligned, and not the zero of the untracked. */
-static bool is_link(uint64_t word)
-{
-	return (word & ~UINT64_C(3)) >= 4096 && (word & 4) == 0 && word < UINT64_C(1) << 47;
-}
-
-/* Where the refcount of an "object" could as well be the address of a static object
- * (a program that is not PIE lies below 4 GiB), the block may be an array of
- * pointers. The list tells: the next one points back. */
-static bool is_on_list(struct counter *counter, uint64_t gc_head, uint64_t next)
+/* A suspicious one is an object only if its neighbour on the list points back. One
+ * that is not tracked is believed when its "count" is no address of the program. */
+static bool is_believable(struct counter *counter, const struct found_object *found,
+			  const uint8_t *block, uint64_t address)
 {
 	struct python *python = counter->python;
-	uint64_t back = peek_u64(python->peek, next + OFFSET(&python->layout, GcHead, prev));
-	return peek_take_fault(python->peek) == FAULT_NONE && (back & GC_POINTER_MASK) == gc_head;
-}
-
-#define SUSPICIOUS_REFCOUNT 0x10000
-
-/* Is a tracked object `prefix` bytes into the block? Then it is counted. */
-static bool try_tracked(struct pool_scan *scan, const uint8_t *block, size_t size, uint64_t address,
-			size_t prefix)
-{
-	struct counter *counter = scan->counter;
-	struct python *python = counter->python;
-	if (prefix + 16 > size)
-		return false;
-	uint64_t next = word_at(block, prefix - 16);
-	if (!is_link(next) || !is_link(word_at(block, prefix - 8)))
-		return false;
-	uint64_t refcount = word_at(block, prefix);
-	if (!is_living(python, refcount))
-		return false;
-	uint32_t type = types_find(counter->types, word_at(block, prefix + 8));
-	if (type == TYPES_NONE)
-		return false;
-	const struct type *known = types_get(counter->types, type);
-	if (known->prefix != prefix - python->hook_bytes || !type_instances_have_gc_head(known) ||
-	    prefix + (uint64_t)known->basicsize > size)
-		return false;
-	uint64_t gc_head = address + prefix - 16;
-	next &= GC_POINTER_MASK;
-	if ((uint32_t)refcount > SUSPICIOUS_REFCOUNT && !is_on_list(counter, gc_head, next))
-		return false;
-	counter_add(counter, type, block + prefix, size - prefix, address + prefix);
-	if (!pool_map_has(&counter->pools, next))
-		outside_add(&scan->outside, next);
-	return true;
+	if (!found->next) {
+		uint64_t refcount = object_word(block, found->prefix);
+		return !maps_find(target_maps(python->target), (uint32_t)refcount);
+	}
+	uint64_t back = peek_u64(python->peek, found->next + OFFSET(&python->layout, GcHead, prev));
+	return peek_take_fault(python->peek) == FAULT_NONE &&
+	       (back & GC_POINTER_MASK) == address + found->prefix - 16;
 }
 
 static void scan_block(struct pool_scan *scan, const uint8_t *block, size_t size, uint64_t address)
 {
-	size_t hook = scan->counter->python->hook_bytes;
-	/* The GC head alone, or with the words of a managed dict before it. */
-	if (!try_tracked(scan, block, size, address, hook + 16) &&
-	    python_since(scan->counter->python, PYTHON_VERSION(3, 11)))
-		try_tracked(scan, block, size, address, hook + 32);
+	struct counter *counter = scan->counter;
+	struct found_object found;
+	if (!object_find(counter->python, counter->types, block, size, &found) ||
+	    (found.suspicious && !is_believable(counter, &found, block, address))) {
+		scan->raw_blocks++;
+		scan->raw_bytes += size;
+		return;
+	}
+	counter_add(counter, found.type, block + found.prefix, size - found.prefix,
+		    address + found.prefix,
+		    found.next ? COUNT_OBJECT | COUNT_TRACKED : COUNT_OBJECT);
+	if (found.next && !pool_map_has(&counter->pools, found.next))
+		outside_add(&scan->outside, found.next);
 }
 
 static void scan_pool(struct pool_scan *scan, const uint8_t *bytes, uint64_t address, uint64_t pool_size)

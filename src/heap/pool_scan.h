@@ -15,6 +15,7 @@ struct pool_scan {
 	struct counter *counter;
 	struct outside outside;
 	uint64_t wanted, covered; /* bytes */
+	uint64_t raw_blocks, raw_bytes; /* blocks in use that hold no object */
 };
 
 enum fault pool_scan_run(struct pool_scan *scan, const struct arenas *arenas);

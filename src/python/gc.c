@@ -25,16 +25,10 @@ static uint64_t generation_address(const struct layout *layout, uint64_t gc, uns
 	return gc + OFFSET(layout, GcState, old) + (generation - 1) * size;
 }
 
-void gc_heads(struct peek *peek, const struct layout *layout, uint64_t gc, uint64_t heads[GC_HEADS])
+void gc_heads(const struct layout *layout, uint64_t gc, uint64_t heads[GC_HEADS])
 {
 	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++)
 		heads[i] = generation_address(layout, gc, i);
-	if (HAS(layout, GcState, visited_space) && !HAS(layout, GcState, generations) &&
-	    peek_i32(peek, gc + OFFSET(layout, GcState, visited_space))) {
-		uint64_t visited = heads[2];
-		heads[2] = heads[1];
-		heads[1] = visited;
-	}
 	heads[HEAPSPY_GENERATIONS] = gc + OFFSET(layout, GcState, permanent_generation);
 }
 
@@ -110,7 +104,7 @@ static bool is_circular(struct peek *peek, const struct layout *layout, uint64_t
 {
 	uint64_t next = peek_u64(peek, head + OFFSET(layout, GcHead, next)) & GC_POINTER_MASK;
 	uint64_t prev = peek_u64(peek, head + OFFSET(layout, GcHead, prev)) & GC_POINTER_MASK;
-	if (!next || !prev || next % 8 || prev % 8)
+	if (!next || !prev || next % 4 || prev % 4)
 		return false;
 	return (peek_u64(peek, next + OFFSET(layout, GcHead, prev)) & GC_POINTER_MASK) == head &&
 	       (peek_u64(peek, prev + OFFSET(layout, GcHead, next)) & GC_POINTER_MASK) == head;
@@ -120,7 +114,7 @@ bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc)
 {
 	uint64_t heads[GC_HEADS];
 	unsigned circular = 0;
-	gc_heads(peek, layout, gc, heads);
+	gc_heads(layout, gc, heads);
 	for (unsigned i = 0; i < GC_HEADS; i++)
 		circular += is_circular(peek, layout, heads[i]);
 	/* While a generation is collected its _gc_prev words hold counts, and the

@@ -22,11 +22,17 @@
 /* Where the three generations lie inside struct _gc_runtime_state. */
 enum heapspy_collector gc_collector(const struct layout *layout);
 
-/* Addresses of the list heads: generation 0, 1, 2, permanent. In the incremental
- * collector 1 and 2 are the old spaces in the order in which
- * gc.get_objects(generation) numbers them. */
+/* Addresses of the list heads: generation 0, 1, 2, permanent; in the incremental
+ * collector young, the two old spaces, permanent. */
 #define GC_HEADS (HEAPSPY_GENERATIONS + 1)
-void gc_heads(struct peek *peek, const struct layout *layout, uint64_t gc, uint64_t heads[GC_HEADS]);
+void gc_heads(const struct layout *layout, uint64_t gc, uint64_t heads[GC_HEADS]);
+
+/* The generation that gc.get_objects() counts the objects of a list to: both old
+ * spaces are generation 2, and 1 is empty (gc_get_objects_impl(), 3.14.0). */
+static inline unsigned gc_generation_of_list(const struct layout *layout, unsigned list)
+{
+	return list && gc_collector(layout) == HEAPSPY_COLLECTOR_INCREMENTAL ? 2 : list;
+}
 
 /* The counters. `objects` and `frozen` are left HEAPSPY_UNKNOWN. */
 enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,

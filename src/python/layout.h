@@ -66,6 +66,11 @@ const struct layout_row *layout_table(size_t *ret_count);
 
 void layout_from_row(const struct layout_row *row, struct layout *ret_layout);
 
+/* The target turns out to have a structure in another size: take all its fields
+ * from a row of the same minor version in which the size fits. False if none does. */
+bool layout_adopt_structure(struct layout *layout, enum layout_field size_field, int32_t size,
+			    uint32_t hexversion);
+
 /* ---- _Py_DebugOffsets (3.13+) ------------------------------------------ */
 
 /* Size of the struct in this minor version, 0 if it has none. */

@@ -141,6 +141,22 @@ enum fault python_list_interpreters(struct python *python)
 	return FAULT_NONE;
 }
 
+/* 3.13+: interp->obmalloc points to a state that makes sense. Patch releases of 3.14
+ * differ in nothing else that proof would meet. */
+static bool prove_obmalloc(struct python *python, uint64_t interpreter)
+{
+	const struct layout *layout = &python->layout;
+	if (!python_since(python, PYTHON_VERSION(3, 13)) || !HAS(layout, InterpreterState, obmalloc))
+		return true;
+	uint64_t state = peek_u64(python->peek, interpreter + OFFSET(layout, InterpreterState, obmalloc));
+	if (!is_pointer(state))
+		return false;
+	uint64_t arenas = peek_u64(python->peek, state + OFFSET(layout, ObmallocState, arenas));
+	uint32_t slots = peek_u32(python->peek, state + OFFSET(layout, ObmallocState, maxarenas));
+	uint64_t used = peek_u64(python->peek, state + OFFSET(layout, ObmallocState, narenas_currently_allocated));
+	return used <= slots && (arenas != 0) == (slots != 0) && (!arenas || is_pointer(arenas));
+}
+
 /* Every structure that nothing works without. */
 static bool is_usable(const struct layout *layout)
 {
@@ -195,6 +211,9 @@ enum verdict prove_runtime(struct python *python, const char **ret_reason)
 		return VERDICT_WRONG;
 	*ret_reason = "the version words do not agree";
 	if (!prove_version(python, main) || peek_take_fault(python->peek) != FAULT_NONE)
+		return VERDICT_WRONG;
+	*ret_reason = "the state of the allocator contradicts itself";
+	if (!prove_obmalloc(python, main) || peek_take_fault(python->peek) != FAULT_NONE)
 		return VERDICT_WRONG;
 	*ret_reason = "the lists of the collector are not circular";
 	for (size_t i = 0; i < python->interpreter_count; i++)

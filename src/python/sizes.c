@@ -519,13 +519,13 @@ enum size_rule {
 #undef X
 };
 
-/* By tp_name. `size` is that of its C structure: a type whose basic size differs
- * is not the one we know. 0: not checked, builtin types only. `since`: first
+/* By tp_name. `size` is that of its C structure: a type of a basic size that no build
+ * has is not the one we know. 0: not checked, builtin types only. `since`: first
  * version with the rule. */
 static const struct named_rule {
 	const char *name;
 	uint8_t rule;
-	int size; /* enum layout_field */
+	enum layout_field size;
 	uint32_t since;
 } named_rules[] = {
 	{"set", RULE_SET, L_SetObject_sizeof, 0},
@@ -577,7 +577,9 @@ static const struct named_rule *rule_by_name(struct python *python, uint64_t typ
 	for (size_t i = 0; i < sizeof(named_rules) / sizeof(named_rules[0]); i++) {
 		const struct named_rule *rule = &named_rules[i];
 		if (strcmp(rule->name, name) == 0 && python_since(python, rule->since) &&
-		    (!rule->size || layout->at[rule->size] == basicsize))
+		    (!rule->size || layout->at[rule->size] == basicsize ||
+		     layout_adopt_structure(&python->layout, rule->size, (int32_t)basicsize,
+					    python->hexversion)))
 			return rule;
 	}
 	return NULL;

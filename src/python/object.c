@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "python/object.h"
+
+#include "python/gc.h"
+
+/* An object `prefix` bytes into the block, if its type says that it begins there. */
+static bool find_at(struct python *python, struct types *types, const uint8_t *block, size_t size,
+		    uint32_t prefix, struct found_object *found)
+{
+	if (prefix + 16 > size)
+		return false;
+	uint64_t refcount = object_word(block, prefix);
+	uint64_t type_address = object_word(block, prefix + 8);
+	if (!object_is_living(python, refcount) || type_address < 4096 || type_address % 8 != 0 ||
+	    type_address >= UINT64_C(1) << 47)
+		return false;
+	uint32_t type = types_find(types, type_address);
+	if (type == TYPES_NONE)
+		return false;
+	const struct type *known = types_get(types, type);
+	if (known->prefix != prefix - python->hook_bytes || prefix + (uint64_t)known->basicsize > size)
+		return false;
+	found->type = type;
+	found->prefix = prefix;
+	found->suspicious = (uint32_t)refcount > OBJECT_SUSPICIOUS_REFCOUNT &&
+			    (int32_t)refcount >= 0;
+	return true;
+}
+
+bool object_find(struct python *python, struct types *types, const uint8_t *block, size_t size,
+		 struct found_object *ret_found)
+{
+	uint32_t hook = python->hook_bytes;
+	ret_found->next = 0;
+	if (find_at(python, types, block, size, hook, ret_found))
+		return true;
+	/* With a GC head, which may have the words of a managed dict before it. */
+	for (uint32_t prefix = hook + 16; prefix <= hook + 32 && prefix + 16 <= size; prefix += 16) {
+		uint64_t next = object_word(block, prefix - 16), prev = object_word(block, prefix - 8);
+		bool untracked = next == 0 && prev <= 1;
+		if (!untracked && !(object_is_link(next) && object_is_link(prev)))
+			continue;
+		if (!find_at(python, types, block, size, prefix, ret_found))
+			continue;
+		ret_found->next = next & GC_POINTER_MASK;
+		return true;
+	}
+	return false;
+}
