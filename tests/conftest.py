@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""What the suites share: the program under test and how it is run.
+
+The program is $HEAPSPY, or else the one that the build directory of this checkout holds. The options are
+those of the live suite; they stand here since pytest wants options beside the outermost conftest.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+
+import jsonschema
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent
+CHECKOUT = TESTS.parent
+SCHEMAS = CHECKOUT / "src" / "output" / "schema"
+
+# What sanitizers write; their reports must not pass for an error message of heapspy's.
+SANITIZER_MARKS = ("Sanitizer", "runtime error:")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("heapspy")
+    group.addoption("--interpreter", action="append", metavar="PATTERN", help="only these interpreters (sid-*)")
+    group.addoption("--dumps", type=int, default=50, help="dumps of each busy target (default: %(default)s)")
+
+
+class Heapspy:
+    """The program under test."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+
+    def run(self, *arguments: object, **options) -> subprocess.CompletedProcess[str]:
+        """Run it to its end. Whatever it was asked, it must not crash."""
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "timeout": 120, **options}
+        command = [str(self.path), *map(str, arguments)]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", **options)
+        assert done.returncode >= 0, f"killed by signal {-done.returncode}: {command}\n{done.stderr}"
+        assert not any(mark in done.stderr for mark in SANITIZER_MARKS), f"{command}\n{done.stderr}"
+        return done
+
+    def json(self, *arguments: object, status: int = 0, **options) -> dict:
+        """What it prints with --json, parsed."""
+        done = self.run(*arguments, "--json", **options)
+        assert done.returncode == status, f"exit status {done.returncode}\n{done.stderr}"
+        return self.parse(done.stdout)
+
+    @staticmethod
+    def parse(output: str) -> dict:
+        """One document, held against the schema that the tree ships for its name ("heapspy.dump/1")."""
+        parsed = json.loads(output)
+        _schemas()[parsed["schema"]].validate(parsed)
+        return parsed
+
+
+@functools.lru_cache(maxsize=None)
+def _schemas() -> dict[str, jsonschema.protocols.Validator]:
+    found = {}
+    for path in SCHEMAS.glob("*.json"):
+        schema = json.loads(path.read_text())
+        validator = jsonschema.validators.validator_for(schema)
+        validator.check_schema(schema)
+        found[schema["properties"]["schema"]["const"]] = validator(schema)
+    return found
+
+
+def find_heapspy() -> pathlib.Path:
+    if chosen := os.environ.get("HEAPSPY"):
+        return pathlib.Path(chosen).resolve()
+    for place in ("build/heapspy", "build/src/heapspy", "build/src/cmd/heapspy"):
+        if (CHECKOUT / place).is_file():
+            return CHECKOUT / place
+    pytest.exit("there is no heapspy to test: build it in build/, or name it in $HEAPSPY", returncode=4)
+
+
+@pytest.fixture(scope="session")
+def heapspy() -> Heapspy:
+    return Heapspy(find_heapspy())
