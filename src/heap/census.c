@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "heap/counter.h"
 #include "heap/gc_lists.h"
+#include "heap/malloc_scan.h"
 #include "heap/pool_scan.h"
 #include "python/gc.h"
 
@@ -35,7 +36,7 @@ static struct tally *take_tallies(struct counter *counter)
 }
 
 static bool report(struct census *census, struct counter *counter, const struct pool_scan *scan,
-		   const struct gc_lists *lists)
+		   const struct malloc_scan *malloc_scan, const struct gc_lists *lists)
 {
 	size_t interpreter_count = counter->python->interpreter_count;
 	census->tallies = take_tallies(counter);
@@ -56,6 +57,8 @@ static bool report(struct census *census, struct counter *counter, const struct 
 	}
 	census->raw_blocks = scan->raw_blocks;
 	census->raw_bytes = scan->raw_bytes;
+	census->malloc = malloc_scan->totals;
+	census->malloc_arenas = malloc_scan->arena_count;
 	census->torn = counter->torn;
 	census->wanted = scan->wanted;
 	census->covered = scan->covered;
@@ -66,7 +69,7 @@ static bool report(struct census *census, struct counter *counter, const struct 
 }
 
 static enum fault count(struct counter *counter, const struct arenas *arenas, struct pool_scan *scan,
-			struct gc_lists *lists)
+			struct malloc_scan *malloc_scan, struct gc_lists *lists)
 {
 	enum fault fault = gc_lists_init(lists, counter);
 	if (fault == FAULT_NONE)
@@ -74,6 +77,7 @@ static enum fault count(struct counter *counter, const struct arenas *arenas, st
 	if (fault == FAULT_NONE) {
 		gc_lists_count_outside(lists, &scan->outside);
 		gc_lists_measure(lists);
+		malloc_scan_run(malloc_scan);
 	}
 	return fault;
 }
@@ -92,13 +96,14 @@ struct heapspy_error *census_take(struct python *python, struct census **ret_cen
 	}
 	census->uses_pymalloc = arenas.count != 0;
 	struct pool_scan scan = {.counter = &counter};
+	struct malloc_scan malloc_scan = {.counter = &counter, .arenas = &arenas};
 	struct gc_lists lists = {0};
 	struct heapspy_error *error = NULL;
-	fault = count(&counter, &arenas, &scan, &lists);
+	fault = count(&counter, &arenas, &scan, &malloc_scan, &lists);
 	if (fault != FAULT_NONE)
 		error = error_from_fault(fault, 0, "cannot count the objects of process %d",
 					 (int)target_pid(python->target));
-	else if (!report(census, &counter, &scan, &lists))
+	else if (!report(census, &counter, &scan, &malloc_scan, &lists))
 		error = error_no_memory();
 	gc_lists_fini(&lists);
 	pool_scan_fini(&scan);

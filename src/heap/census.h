@@ -7,7 +7,8 @@
  * lie elsewhere (large ones, types) are neighbours of those in pools on the GC
  * lists: they are reached by following the links while these point outside. So
  * no list is walked object by object, but for the short ones, which say how many
- * objects each generation has and which are frozen.
+ * objects each generation has and which are frozen. What is neither in a pool nor
+ * tracked (a large str) is a chunk of malloc's, and found there.
  */
 #ifndef HEAP_CENSUS_H
 #define HEAP_CENSUS_H
@@ -20,6 +21,7 @@
 #include <heapspy/gc.h>
 
 #include "base/cleanup.h"
+#include "native/glibc.h"
 #include "python/runtime.h"
 #include "python/types.h"
 
@@ -45,6 +47,8 @@ struct census {
 	uint64_t wanted, covered;   /* bytes of pools: to be read, and read */
 	uint64_t raw_blocks;        /* blocks of pools in use that hold no object, */
 	uint64_t raw_bytes;         /* their size */
+	struct glibc_totals malloc; /* glibc's heap */
+	size_t malloc_arenas;       /* 0: there is none */
 	bool uses_pymalloc;
 	bool lists_damaged;         /* a walk had to be given up */
 };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "python/dict.h"
-#include "python/object.h"
+#include "python/gc.h"
 
 static bool cannot_hold_type(void *context, uint64_t address)
 {
@@ -105,6 +105,28 @@ void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, s
 		add_keys(counter, keys_cookie(type, columns), counter->window + offset, FAULT_NONE);
 	else
 		gather_add(counter->keys, measure.keys, keys_cookie(type, columns));
+}
+
+/* A refcount that may be an address makes an object only if its neighbour on the
+ * GC list points back; where it is on none, if it is no address of the program. */
+static bool is_believable(struct counter *counter, const struct found_object *found,
+			  const uint8_t *block, uint64_t address)
+{
+	struct python *python = counter->python;
+	if (!found->next) {
+		uint64_t refcount = object_word(block, found->prefix);
+		return !maps_find(target_maps(python->target), (uint32_t)refcount);
+	}
+	uint64_t back = peek_u64(python->peek, found->next + OFFSET(&python->layout, GcHead, prev));
+	return peek_take_fault(python->peek) == FAULT_NONE &&
+	       (back & GC_POINTER_MASK) == address + found->prefix - 16;
+}
+
+bool counter_find(struct counter *counter, const uint8_t *block, size_t size, uint64_t address,
+		  struct found_object *ret_found)
+{
+	return object_find(counter->python, counter->types, block, size, ret_found) &&
+	       (!ret_found->suspicious || is_believable(counter, ret_found, block, address));
 }
 
 bool counter_add_tracked_at(struct counter *counter, uint64_t gc_head, unsigned columns)

@@ -11,6 +11,7 @@
 
 #include "heap/census.h"
 #include "heap/pool_map.h"
+#include "python/object.h"
 #include "python/sizes.h"
 #include "python/types.h"
 #include "target/gather.h"
@@ -44,6 +45,10 @@ enum {
 /* Count one object of which bytes are at hand. */
 void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
 		 uint64_t address, unsigned columns);
+
+/* Look for an object in a block that is in use. False: it is raw memory. */
+bool counter_find(struct counter *counter, const uint8_t *block, size_t size, uint64_t address,
+		  struct found_object *ret_found);
 
 /* Count one tracked object anywhere in the target, given by its GC head. False if
  * there is no object. */

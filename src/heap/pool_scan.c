@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "python/gc.h"
-#include "python/object.h"
 
 /* An arena is read in one piece; one of the hugepage builds of 3.15 in two. */
 #define WINDOW (1u << 20)
@@ -29,27 +27,11 @@ void pool_scan_fini(struct pool_scan *scan)
 	scan->outside = (struct outside){0};
 }
 
-/* A suspicious one is an object only if its neighbour on the list points back. One
- * that is not tracked is believed when its "count" is no address of the program. */
-static bool is_believable(struct counter *counter, const struct found_object *found,
-			  const uint8_t *block, uint64_t address)
-{
-	struct python *python = counter->python;
-	if (!found->next) {
-		uint64_t refcount = object_word(block, found->prefix);
-		return !maps_find(target_maps(python->target), (uint32_t)refcount);
-	}
-	uint64_t back = peek_u64(python->peek, found->next + OFFSET(&python->layout, GcHead, prev));
-	return peek_take_fault(python->peek) == FAULT_NONE &&
-	       (back & GC_POINTER_MASK) == address + found->prefix - 16;
-}
-
 static void scan_block(struct pool_scan *scan, const uint8_t *block, size_t size, uint64_t address)
 {
 	struct counter *counter = scan->counter;
 	struct found_object found;
-	if (!object_find(counter->python, counter->types, block, size, &found) ||
-	    (found.suspicious && !is_believable(counter, &found, block, address))) {
+	if (!counter_find(counter, block, size, address, &found)) {
 		scan->raw_blocks++;
 		scan->raw_bytes += size;
 		return;

@@ -18,7 +18,7 @@ static bool find_at(struct python *python, struct types *types, const uint8_t *b
 	if (type == TYPES_NONE)
 		return false;
 	const struct type *known = types_get(types, type);
-	if (known->prefix != prefix - python->hook_bytes || prefix + (uint64_t)known->basicsize > size)
+	if (known->prefix != prefix - python->hook_bytes || prefix + (uint64_t)known->least > size)
 		return false;
 	found->type = type;
 	found->prefix = prefix;

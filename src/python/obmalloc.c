@@ -43,6 +43,7 @@ static bool read_arena(struct python *python, uint64_t entry, struct arena *aren
 		return false;
 	uint64_t pool_address = peek_u64(python->peek, entry + OFFSET(layout, ArenaObject, pool_address));
 	*arena = (struct arena){
+		.mapped = address,
 		.first = (address + pool_size - 1) & ~(pool_size - 1),
 		.free_pools = peek_u32(python->peek, entry + OFFSET(layout, ArenaObject, nfreepools)),
 		.total_pools = peek_u32(python->peek, entry + OFFSET(layout, ArenaObject, ntotalpools)),

@@ -25,6 +25,7 @@
 uint64_t obmalloc_pool_size(const struct python *python);
 
 struct arena {
+	uint64_t mapped;      /* its first byte */
 	uint64_t first;       /* its first pool */
 	uint64_t carved_end;  /* where pools were never used yet */
 	uint64_t end;         /* after its last pool */

@@ -157,6 +157,7 @@ static bool read_type(struct types *types, uint64_t address, struct type *type)
 		.itemsize = peek_i64(peek, address + OFFSET(layout, TypeObject, tp_itemsize)),
 	};
 	type->prefix = prefix_of(python, type->flags);
+	type->least = type->flags & TYPE_UNICODE_SUBCLASS ? SIZEOF(layout, ASCIIObject) : type->basicsize;
 	return type->basicsize >= SIZEOF(layout, Object) && type->basicsize < (1 << 24) &&
 	       type->itemsize >= 0 && type->itemsize < (1 << 24) && type->base != address;
 }

@@ -33,6 +33,7 @@ struct type {
 	uint64_t flags; /* tp_flags */
 	uint64_t base;  /* tp_base */
 	int64_t basicsize, itemsize;
+	int64_t least; /* size of the smallest instance: of str less than its basic size */
 	uint8_t prefix; /* bytes between the start of its block and an instance:
 	                   GC head, managed dict and weakref words */
 	uint8_t rule;   /* enum size_rule, python/sizes.h */

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "native/glibc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "target/target.h"
+
+/* How struct malloc_state lies around its bins; fastbins went in 2.43. */
+static const struct variant {
+	unsigned bins, top, next, size;
+	int fastbins; /* -1: none */
+} variants[] = {
+	{.bins = 112, .top = 96, .next = 2160, .size = 2200, .fastbins = 16},
+	{.bins = 24, .top = 8, .next = 2072, .size = 2112, .fastbins = -1},
+};
+
+#define FASTBINS 10
+#define BIN_PAIRS 127
+#define MAX_ARENAS 4096
+#define MAX_HEAPS 65536
+#define MAX_FAST_CHUNKS (1u << 20)
+#define SIZE_MASK (~UINT64_C(7))
+
+/* Heaps of thread arenas are aligned to this: HEAP_MAX_SIZE. */
+#define HEAP_ALIGNMENT (UINT64_C(64) << 20)
+
+static uint64_t word(struct peek *peek, uint64_t address)
+{
+	return peek_u64(peek, address);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static bool is_libc(const struct mapping *mapping)
+{
+	const char *name = base_name(mapping->path);
+	return strncmp(name, "libc.so.6", 9) == 0 || strncmp(name, "libc-2.", 7) == 0;
+}
+
+/* A pair of a bin: empty, it points at itself; else the chunks point back. */
+static bool is_bin(struct peek *peek, const uint64_t *pair, uint64_t address)
+{
+	uint64_t self = address - 16;
+	if (pair[0] == self && pair[1] == self)
+		return true;
+	if (pair[0] < 4096 || pair[1] < 4096 || pair[0] % 16 || pair[1] % 16)
+		return false;
+	bool back = word(peek, pair[0] + 24) == self && word(peek, pair[1] + 16) == self;
+	return peek_take_fault(peek) == FAULT_NONE && back;
+}
+
+/* Address of a run of BIN_PAIRS bins in a piece of memory, 0 if there is none. */
+static uint64_t find_bins(struct peek *peek, uint64_t start, uint64_t end)
+{
+	size_t length = end - start, covered;
+	if (length > (16u << 20))
+		return 0;
+	uint64_t *words = malloc(length);
+	uint64_t found = 0;
+	if (words && target_read_some(peek_target(peek), start, words, length, &covered) == FAULT_NONE) {
+		size_t run = 0;
+		for (size_t i = 0; i + 1 < length / 8 && !found;) {
+			if (words[i] && is_bin(peek, &words[i], start + 8 * i)) {
+				if (++run == BIN_PAIRS)
+					found = start + 8 * (i - 2 * (BIN_PAIRS - 1));
+				i += 2;
+			} else {
+				/* A run that broke off may have begun a word too early. */
+				i = run ? i - 2 * run + 1 : i + 1;
+				run = 0;
+			}
+		}
+	}
+	free(words);
+	return found;
+}
+
+/* libc's writable data, and the .bss that follows it. */
+static uint64_t find_main_bins(struct peek *peek)
+{
+	const struct maps *maps = target_maps(peek_target(peek));
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct mapping *mapping = &maps->items[i];
+		if (!(mapping->flags & MAPPING_WRITE) || !is_libc(mapping))
+			continue;
+		uint64_t end = mapping->end;
+		if (i + 1 < maps->count && maps->items[i + 1].start == end && !mapping_is_file(&maps->items[i + 1]))
+			end = maps->items[i + 1].end;
+		uint64_t bins = find_bins(peek, mapping->start, end);
+		if (bins)
+			return bins;
+	}
+	return 0;
+}
+
+static bool add_segment(struct glibc *glibc, uint64_t start, uint64_t end)
+{
+	if (end <= start)
+		return true;
+	struct glibc_segment *segments =
+		realloc(glibc->segments, (glibc->segment_count + 1) * sizeof(*segments));
+	if (!segments)
+		return false;
+	glibc->segments = segments;
+	glibc->segments[glibc->segment_count++] = (struct glibc_segment){start, end};
+	return true;
+}
+
+/* The main arena grows by brk: from the start of [heap] to its top. */
+static void add_main_heap(struct glibc *glibc, struct peek *peek, uint64_t top)
+{
+	const struct mapping *heap = maps_find(target_maps(peek_target(peek)), top);
+	if (heap && strcmp(heap->path, "[heap]") == 0)
+		add_segment(glibc, heap->start, top);
+}
+
+/* A thread arena: heaps linked from the newest, which holds the top, to the first,
+ * which holds the state itself. struct heap_info is 48 bytes since 2.35, 32 before:
+ * the size of the state and its place tell. */
+static void add_thread_heaps(struct glibc *glibc, struct peek *peek, const struct variant *variant,
+			     uint64_t arena, uint64_t top)
+{
+	uint64_t heap = top & ~(HEAP_ALIGNMENT - 1);
+	uint64_t info_size = arena % HEAP_ALIGNMENT == 32 ? 32 : 48;
+	for (unsigned i = 0; heap && i < MAX_HEAPS; i++) {
+		bool first = heap == (arena & ~(HEAP_ALIGNMENT - 1));
+		uint64_t start = first ? (arena + variant->size + 15) & ~UINT64_C(15) : heap + info_size;
+		uint64_t size = word(peek, heap + 16);
+		uint64_t end = i == 0 ? top : heap + size;
+		uint64_t prev = word(peek, heap + 8);
+		if (peek_take_fault(peek) != FAULT_NONE || size > HEAP_ALIGNMENT || end > heap + HEAP_ALIGNMENT ||
+		    !add_segment(glibc, start, end))
+			break;
+		heap = first ? 0 : prev;
+	}
+}
+
+static uint64_t fast_bytes(struct peek *peek, const struct variant *variant, uint64_t arena)
+{
+	uint64_t bytes = 0;
+	for (unsigned i = 0; variant->fastbins >= 0 && i < FASTBINS; i++) {
+		uint64_t chunk = word(peek, arena + (unsigned)variant->fastbins + 8 * i);
+		for (unsigned j = 0; chunk && j < MAX_FAST_CHUNKS; j++) {
+			bytes += word(peek, chunk + 8) & SIZE_MASK;
+			/* PROTECT_PTR() of 2.32 and later; plain before. */
+			uint64_t link = word(peek, chunk + 16);
+			uint64_t next = link ^ (chunk + 16) >> 12;
+			chunk = next % 16 == 0 ? next : link;
+			if (peek_take_fault(peek) != FAULT_NONE || chunk % 16)
+				break;
+		}
+	}
+	return bytes;
+}
+
+/* Is this the ring of arenas, closed? Then all of them are taken in. */
+static bool take_ring(struct glibc *glibc, struct peek *peek, const struct variant *variant, uint64_t main)
+{
+	uint64_t arena = main;
+	do {
+		uint64_t top = word(peek, arena + variant->top);
+		uint64_t top_size = word(peek, top + 8) & SIZE_MASK;
+		uint64_t next = word(peek, arena + variant->next);
+		if (peek_take_fault(peek) != FAULT_NONE || !top || top % 16 || glibc->arena_count == MAX_ARENAS)
+			return false;
+		if (arena == main)
+			add_main_heap(glibc, peek, top);
+		else
+			add_thread_heaps(glibc, peek, variant, arena, top);
+		glibc->arena_count++;
+		glibc->top_bytes += top_size;
+		glibc->fast_bytes += fast_bytes(peek, variant, arena);
+		arena = next;
+	} while (arena != main);
+	return true;
+}
+
+bool glibc_find(struct peek *peek, struct glibc *ret_glibc)
+{
+	uint64_t bins = find_main_bins(peek);
+	if (!bins)
+		return false;
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		struct glibc glibc = {0};
+		if (take_ring(&glibc, peek, &variants[i], bins - variants[i].bins)) {
+			*ret_glibc = glibc;
+			return true;
+		}
+		glibc_fini(&glibc);
+	}
+	return false;
+}
+
+void glibc_fini(struct glibc *glibc)
+{
+	free(glibc->segments);
+	*glibc = (struct glibc){0};
+}
