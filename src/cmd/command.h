@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* A command of the program: a file and a const struct each. */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <heapspy/error.h>
+
+#include "cmd/options.h"
+
+/* A way to call it, for --help and the man page. */
+struct example {
+	const char *arguments, *meaning; /* "dump 4711", "..." */
+};
+
+struct command {
+	const char *name;
+	const char *operands;             /* "PID [INTERVAL [COUNT]]", "" for none */
+	const char *summary;              /* one line */
+	const char *description;          /* paragraphs, a blank line between */
+	uint32_t options;                 /* OPTION() of those it takes besides the global ones */
+	const struct sort_column *sort;   /* columns of --sort, NULL: none */
+	uint8_t takes[3];                 /* options that operands fill, in this order */
+	uint8_t take_count, need;         /* how many, and how many must be there */
+	const struct example *examples;   /* arguments NULL ends them */
+	HEAPSPY_CHECK struct heapspy_error *(*run)(const struct options *options);
+};
+
+/* Sorted as help lists them; NULL ends them. */
+extern const struct command *const commands[];
+
+/* The command that argv[index] names, by an unambiguous beginning at least. An
+ * error of code HEAPSPY_USAGE with the nearest name, if one is near. */
+HEAPSPY_CHECK struct heapspy_error *command_find(char **argv, int index,
+						 const struct command **ret_command);
+
+/* Let the operands fill what options left open. */
+HEAPSPY_CHECK struct heapspy_error *command_take_operands(const struct command *command,
+							  struct options *options);
+
+/* All options the command takes. */
+static inline uint32_t command_options(const struct command *command)
+{
+	return OPTIONS_GLOBAL | (command ? command->options : 0);
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options of all commands: one table, which parsing, `-h`, `--help`, the man
+ * page and the completions come from.
+ */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <heapspy/attach.h>
+#include <heapspy/error.h>
+
+#include "output/sort.h"
+
+struct command;
+
+/* X(NAME, letter or 0, long name, argument, one line, the rest)
+ *
+ * An argument in capitals names what is wanted; words separated by '|' are the
+ * choices; NULL: none is taken. */
+#define OPTIONS(X)                                                                             \
+	X(PID, 'p', "pid", "PID", "read this process",                                         \
+	  "The same as the PID given without an option.")                                      \
+	X(LAYOUT, 0, "layout", "auto|dwarf|debug-offsets|table",                               \
+	  "where the offsets of CPython's structures come from",                               \
+	  "auto, the default, takes what the interpreter itself publishes (3.13 and later) "   \
+	  "over the built-in tables, and debug information where no table fits.")              \
+	X(INTERVAL, 'i', "interval", "DURATION", "read again after so long: 500ms, 2s, 1m",    \
+	  "A number without a unit is seconds.")                                               \
+	X(COUNT, 'n', "count", "COUNT", "end after so many readings",                          \
+	  "The interval is one second unless it is given. Without a count an interval goes "   \
+	  "on until it is interrupted or the process ends.")                                   \
+	X(SORT, 0, "sort", "COLUMN", "sort by this column",                                    \
+	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
+	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
+	  "What is left out is summed up. The default of dump is 20 rows in a table and all "  \
+	  "rows elsewhere.")                                                                   \
+	X(FILTER, 0, "filter", "GLOB", "show only what matches a shell pattern",               \
+	  "It is matched with the whole name of a type (dump) or the command (ps): "           \
+	  "'app.*', '*Entry*'.")                                                               \
+	X(OUTPUT, 'o', "output", "FILE", "write to a file, - is standard output",              \
+	  "The file gets its name when it is whole. One that exists is not replaced without "  \
+	  "--force; symbolic links are not followed.")                                         \
+	X(FORCE, 0, "force", NULL, "replace the output file if it exists", NULL)               \
+	X(JSON, 'j', "json", NULL, "write JSON, the same as --format json",                    \
+	  "Errors are then written as JSON, too, after the message on standard error.")        \
+	X(FORMAT, 0, "format", "table|json|ndjson|csv", "form of the output",                  \
+	  "ndjson is JSON with each document on one line, which is also what gc writes for "   \
+	  "an interval. csv is the main table alone: types of dump, processes of ps, checks "  \
+	  "of doctor (with -v: offsets); gc has none.")                                        \
+	X(COLOR, 0, "color", "auto|always|never", "use colours",                               \
+	  "auto, the default, uses them on a terminal unless NO_COLOR is set or TERM is "      \
+	  "dumb.")                                                                             \
+	X(ASCII, 0, "ascii", NULL, "write nothing but ASCII",                                  \
+	  "Other characters are escaped. Tables do so, too, where the locale is not UTF-8.")   \
+	X(QUIET, 'q', "quiet", NULL, "no remarks on standard error, only errors", NULL)        \
+	X(VERBOSE, 'v', "verbose", NULL, "show more",                                          \
+	  "dump: addresses of the types. doctor: every offset, with what each source of it "   \
+	  "says.")                                                                             \
+	X(HELP, 'h', "help", NULL, "show help: -h is short, --help is all", NULL)              \
+	X(VERSION, 'V', "version", NULL, "show the version", NULL)
+
+enum option_id {
+#define X(name, letter, long_name, argument, summary, details) OPTION_##name,
+	OPTIONS(X)
+#undef X
+	OPTION_IDS
+};
+
+#define OPTION(name) (1u << OPTION_##name)
+
+/* Those that may also stand before the command. */
+enum {
+	OPTIONS_GLOBAL = OPTION(COLOR) | OPTION(ASCII) | OPTION(QUIET) | OPTION(VERBOSE) |
+			 OPTION(HELP) | OPTION(VERSION),
+	OPTIONS_OUTPUT = OPTION(OUTPUT) | OPTION(FORCE) | OPTION(JSON) | OPTION(FORMAT),
+	OPTIONS_ROWS = OPTION(SORT) | OPTION(LIMIT) | OPTION(FILTER),
+};
+
+struct option_description {
+	char letter;
+	const char *name, *argument, *summary, *details;
+};
+
+extern const struct option_description option_table[OPTION_IDS];
+
+/* In the order of their names in `argument` above. */
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_NDJSON, FORMAT_CSV };
+enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+
+enum help { HELP_NONE, HELP_SHORT, HELP_FULL };
+
+/* What was asked for. Zero is the default of everything. */
+struct options {
+	uint32_t given; /* OPTION() of those that were given */
+	pid_t pid;
+	enum heapspy_layout_source layout;
+	double interval; /* seconds */
+	uint64_t count;
+	const struct sort_column *sort;
+	size_t limit;
+	const char *filter;
+	const char *output;
+	bool force;
+	enum format format;
+	enum colour colour;
+	bool ascii, quiet, verbose;
+	enum help help;
+	bool version;
+	int operand_count; /* what is left, in argv */
+	char **operands;
+};
+
+/* Parse the options in argv from *index on. Without a command, those before it,
+ * up to the first operand, where *index is left; with one, its own and all
+ * operands. Errors are of code HEAPSPY_USAGE. */
+HEAPSPY_CHECK struct heapspy_error *options_parse(int argc, char **argv, int *index,
+						  const struct command *command,
+						  struct options *options);
+
+/* An operand as the option would be read. */
+HEAPSPY_CHECK struct heapspy_error *options_set(struct options *options, enum option_id id,
+						const struct command *command, const char *text);
+
+static inline bool options_given(const struct options *options, uint32_t any)
+{
+	return (options->given & any) != 0;
+}
+
+/* Was JSON asked for, so that errors are wanted in it as well? */
+static inline bool options_json(const struct options *options)
+{
+	return options->format == FORMAT_JSON || options->format == FORMAT_NDJSON;
+}
+
+#endif
