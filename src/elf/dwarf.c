@@ -57,6 +57,39 @@ static struct heapspy_error *begin(struct elf_file *file, const char *name, Dwar
 	return NULL;
 }
 
+/* After libdw unpacked them in place, elf_rawdata() gives what it works on. */
+static void note_sections(struct dwarf *dwarf, const struct elf_file *file)
+{
+	size_t names;
+	if (elf_getshdrstrndx(file->elf, &names) != 0)
+		return;
+	Elf_Scn *section = NULL;
+	while ((section = elf_nextscn(file->elf, section))) {
+		GElf_Shdr header;
+		const char *name;
+		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS ||
+		    !(name = elf_strptr(file->elf, names, header.sh_name)) ||
+		    (strncmp(name, ".debug_", 7) != 0 && strncmp(name, ".zdebug_", 8) != 0))
+			continue;
+		Elf_Data *data = elf_rawdata(section, NULL);
+		if (!data || !data->d_buf || dwarf->section_count == DWARF_MAX_SECTIONS)
+			continue;
+		dwarf->sections[dwarf->section_count++] =
+			(struct dwarf_section){data->d_buf, (const char *)data->d_buf + data->d_size};
+	}
+}
+
+const char *dwarf_name(const struct dwarf *dwarf, Dwarf_Die *die)
+{
+	const char *name = dwarf_diename(die);
+	for (size_t i = 0; name && i < dwarf->section_count; i++) {
+		const struct dwarf_section *section = &dwarf->sections[i];
+		if (name >= section->start && name < section->end)
+			return memchr(name, 0, (size_t)(section->end - name)) ? name : NULL;
+	}
+	return NULL;
+}
+
 /* Takes both files, also when it fails. */
 static struct heapspy_error *open_files(struct elf_file *file, struct elf_file *alternate,
 					const char *name, struct dwarf **ret_dwarf)
@@ -75,9 +108,13 @@ static struct heapspy_error *open_files(struct elf_file *file, struct elf_file *
 		if (!error)
 			dwarf_setalt(dwarf->debug, dwarf->alternate);
 	}
-	if (!error)
-		*ret_dwarf = take_pointer(dwarf);
-	return error;
+	if (error)
+		return error;
+	note_sections(dwarf, file);
+	if (alternate)
+		note_sections(dwarf, alternate);
+	*ret_dwarf = take_pointer(dwarf);
+	return NULL;
 }
 
 struct heapspy_error *dwarf_open_found(struct elf_file *file, int root, const char *directory,

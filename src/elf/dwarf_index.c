@@ -102,7 +102,7 @@ static void scan_unit(struct dwarf *dwarf, struct dwarf_index *index, Dwarf_Die 
 		case DW_TAG_union_type:
 		case DW_TAG_class_type:
 		case DW_TAG_typedef: {
-			const char *name = dwarf_diename(&die);
+			const char *name = dwarf_name(dwarf, &die);
 			if (name)
 				add(index, name, dwarf_dieoffset(&die) | (alternate ? ALTERNATE : 0));
 			break;
@@ -182,7 +182,7 @@ void dwarf_index_visit(struct dwarf *dwarf, const char *name, dwarf_type_visitor
 		if (!dwarf_offdie(alternate ? dwarf->alternate : dwarf->debug,
 				  entry->place & ~ALTERNATE, &die))
 			continue;
-		const char *its = dwarf_diename(&die);
+		const char *its = dwarf_name(dwarf, &die);
 		if (its && strcmp(its, name) == 0)
 			visit(&die, alternate, context);
 	}

@@ -11,13 +11,26 @@
 
 struct dwarf_index;
 
+/* The bytes of one debug section as libdw sees them. */
+struct dwarf_section {
+	const char *start, *end;
+};
+
+enum { DWARF_MAX_SECTIONS = 32 };
+
 struct dwarf {
 	struct elf_file *file;
 	Dwarf *debug;
 	struct elf_file *alternate_file; /* what dwz moved out, NULL if nothing */
 	Dwarf *alternate;
+	struct dwarf_section sections[DWARF_MAX_SECTIONS]; /* of both files */
+	size_t section_count;
 	struct dwarf_index *index; /* made by the first question */
 };
+
+/* The name of a DIE, NULL if it has none. dwarf_diename() does not see to it that
+ * the name ends within its section. */
+const char *dwarf_name(const struct dwarf *dwarf, Dwarf_Die *die);
 
 /* Whether a file has debug information itself. */
 bool dwarf_is_in(const struct elf_file *file);

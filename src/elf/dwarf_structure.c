@@ -94,7 +94,7 @@ static void consider(Dwarf_Die *type, bool alternate, void *context)
 	if (!strip_to_structure(type, &structure))
 		return;
 	if (has(&structure, DW_AT_declaration)) {
-		const char *tag = dwarf_diename(&structure);
+		const char *tag = dwarf_name(search->dwarf, &structure);
 		if (tag && !search->declared)
 			search->declared = strdup(tag);
 		return;
@@ -212,8 +212,8 @@ static bool member_bits(Dwarf_Die *member, uint64_t *ret_bits)
 
 /* The member of this name (`length` bytes), also of nameless structures within;
  * its type to `ret_member`. Members looked at count against `budget`. */
-static bool find_member(Dwarf_Die *structure, const char *name, size_t length, int depth,
-			int *budget, Dwarf_Die *ret_member, uint64_t *ret_bits)
+static bool find_member(struct dwarf *dwarf, Dwarf_Die *structure, const char *name,
+			size_t length, int depth, int *budget, Dwarf_Die *ret_member, uint64_t *ret_bits)
 {
 	Dwarf_Die die;
 	if (depth > MAX_DEPTH || dwarf_child(structure, &die) != 0)
@@ -223,7 +223,7 @@ static bool find_member(Dwarf_Die *structure, const char *name, size_t length, i
 			return false;
 		if (dwarf_tag(&die) != DW_TAG_member)
 			continue;
-		const char *its = dwarf_diename(&die);
+		const char *its = dwarf_name(dwarf, &die);
 		if (its) {
 			if (strncmp(its, name, length) == 0 && !its[length]) {
 				*ret_member = die;
@@ -235,7 +235,7 @@ static bool find_member(Dwarf_Die *structure, const char *name, size_t length, i
 		uint64_t base, bits;
 		if (follow(&die, DW_AT_type, &type) && strip_to_structure(&type, &inner) &&
 		    member_bits(&die, &base) &&
-		    find_member(&inner, name, length, depth + 1, budget, ret_member, &bits)) {
+		    find_member(dwarf, &inner, name, length, depth + 1, budget, ret_member, &bits)) {
 			*ret_bits = base + bits;
 			return true;
 		}
@@ -252,7 +252,7 @@ static bool member_structure(struct dwarf *dwarf, Dwarf_Die *member, Dwarf_Die *
 		return false;
 	if (!has(ret_structure, DW_AT_declaration))
 		return true;
-	const char *tag = dwarf_diename(ret_structure);
+	const char *tag = dwarf_name(dwarf, ret_structure);
 	struct dwarf_structure defined;
 	return tag && dwarf_find(dwarf, tag, &defined, 1) == 1 &&
 	       structure_die(dwarf, &defined, ret_structure);
@@ -268,7 +268,7 @@ bool dwarf_structure_bits(struct dwarf *dwarf, const struct dwarf_structure *str
 		return false;
 	for (;;) {
 		size_t length = strcspn(path, ".");
-		if (!find_member(&at, path, length, 0, &budget, &member, &bits))
+		if (!find_member(dwarf, &at, path, length, 0, &budget, &member, &bits))
 			return false;
 		total += bits;
 		if (total > (uint64_t)INT32_MAX * 8)

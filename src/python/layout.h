@@ -49,7 +49,7 @@ enum layout_flavour {
 };
 
 struct layout_row {
-	const char *id;           /* "cpython-3.14.5", "cpython-3.13-debian", "cpython-3.12-pydebug" */
+	const char *id;           /* "cpython-3.11", "cpython-3.14.5", "cpython-3.13-debian" */
 	uint32_t first, last;     /* range of sys.hexversion it was made for, both included */
 	enum layout_flavour flavour;
 	const char *origin;       /* the builds it was generated from */

@@ -114,6 +114,23 @@ static void every_row_makes_sense(void **state)
 	}
 }
 
+/* A field in no row: layout_fields.def is wrong about where it is, or the tables
+ * were not generated after it was added. */
+static void every_field_is_somewhere(void **state)
+{
+	(void)state;
+	size_t count;
+	const struct layout_row *rows = layout_table(&count);
+	for (size_t f = 0; f < LAYOUT_FIELDS; f++) {
+		bool found = f == L_Object_ob_tid; /* of free-threaded builds, which have no row */
+		for (size_t r = 0; r < count; r++)
+			found |= rows[r].at[f] != LAYOUT_NONE;
+		if (!found)
+			fail_msg("no build has %s.%s: run layouts/generate", layout_structure_name(f),
+				 layout_field_name(f));
+	}
+}
+
 static void candidates_come_best_first(void **state)
 {
 	(void)state;
@@ -288,6 +305,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_has_what_all_builds_have),
 		cmocka_unit_test(every_row_makes_sense),
+		cmocka_unit_test(every_field_is_somewhere),
 		cmocka_unit_test(candidates_come_best_first),
 		cmocka_unit_test(fields_have_names),
 		cmocka_unit_test(debug_offsets_have_a_size),
