@@ -24,8 +24,8 @@ static bool is_own_root(int directory)
 static struct elf_file *open_below(int root, const char *path)
 {
 	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	    .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 	/* Linux before 5.6, or a sandbox that does not know the call: our own root
@@ -57,9 +57,9 @@ static struct elf_file *open_matching(int root, const char *path, const char *bu
 	return matches ? take_pointer(file) : NULL;
 }
 
-__attribute__((format(printf, 5, 6)))
-static struct elf_file *try_path(int root, const char *build_id, const uint32_t *crc,
-				 char **ret_directory, const char *format, ...)
+__attribute__((format(printf, 5, 6))) static struct elf_file *
+try_path(int root, const char *build_id, const uint32_t *crc, char **ret_directory,
+	 const char *format, ...)
 {
 	char path[PATH_MAX];
 	va_list arguments;
@@ -84,8 +84,8 @@ struct elf_file *debug_file_open_by_build_id(const char *build_id, int root, cha
 {
 	if (!build_id[0])
 		return NULL;
-	return try_path(root, build_id, NULL, ret_directory, "%s/.build-id/%.2s/%s.debug", everywhere,
-			build_id, build_id + 2);
+	return try_path(root, build_id, NULL, ret_directory, "%s/.build-id/%.2s/%s.debug",
+			everywhere, build_id, build_id + 2);
 }
 
 /* The name at the start of a section, and what follows its NUL. */
@@ -129,12 +129,14 @@ struct elf_file *debug_file_open(const struct elf_file *file, int root, const ch
 	if (found || !(name = debug_link(file, &crc)))
 		return found;
 
-	found = try_path(root, file->build_id, &crc, ret_directory, "%s/.debug/%s", directory, name);
+	found =
+	    try_path(root, file->build_id, &crc, ret_directory, "%s/.debug/%s", directory, name);
 	if (!found)
 		found = try_path(root, file->build_id, &crc, ret_directory, "%s%s/%s", everywhere,
 				 directory, name);
 	if (!found)
-		found = try_path(root, file->build_id, &crc, ret_directory, "%s/%s", directory, name);
+		found =
+		    try_path(root, file->build_id, &crc, ret_directory, "%s/%s", directory, name);
 	return found;
 }
 
@@ -164,7 +166,8 @@ bool debug_file_open_alternate(const struct elf_file *file, int root, const char
 	if (!name)
 		return false;
 
-	CLEANUP(elf_file_freep) struct elf_file *found = debug_file_open_by_build_id(build_id, root, NULL);
+	CLEANUP(elf_file_freep)
+	struct elf_file *found = debug_file_open_by_build_id(build_id, root, NULL);
 	if (!found && name[0] == '/')
 		found = try_path(root, build_id, NULL, NULL, "%s", name);
 	else if (!found)

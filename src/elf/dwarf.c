@@ -43,7 +43,8 @@ static bool unpacks_to_sane_size(const struct elf_file *file)
 
 static struct heapspy_error *refuse(const char *name, const char *why)
 {
-	return error_why(error_new(HEAPSPY_REFUSED, "no structure layouts from %s", name), "%s", why);
+	return error_why(error_new(HEAPSPY_REFUSED, "no structure layouts from %s", name), "%s",
+			 why);
 }
 
 static struct heapspy_error *begin(struct elf_file *file, const char *name, Dwarf **ret_debug)
@@ -75,7 +76,7 @@ static void note_sections(struct dwarf *dwarf, const struct elf_file *file)
 		if (!data || !data->d_buf || dwarf->section_count == DWARF_MAX_SECTIONS)
 			continue;
 		dwarf->sections[dwarf->section_count++] =
-			(struct dwarf_section){data->d_buf, (const char *)data->d_buf + data->d_size};
+		    (struct dwarf_section){data->d_buf, (const char *)data->d_buf + data->d_size};
 	}
 }
 
@@ -129,8 +130,9 @@ struct heapspy_error *dwarf_open_found(struct elf_file *file, int root, const ch
 	struct elf_file *alternate = NULL;
 	if (debug_file_needs_alternate(own) &&
 	    !debug_file_open_alternate(own, root, directory, &alternate))
-		return refuse(name, "the part of its debug information that dwz moved to another file "
-				    "is not there");
+		return refuse(name,
+			      "the part of its debug information that dwz moved to another file "
+			      "is not there");
 	return open_files(take_pointer(own), alternate, name, ret_dwarf);
 }
 
@@ -171,7 +173,8 @@ struct heapspy_error *dwarf_open_file(const char *path, struct dwarf **ret_dwarf
 	if (root < 0)
 		return error_errno(HEAPSPY_LIMIT, errno, "cannot open %s", root_path);
 	*strrchr(real, '/') = 0;
-	const char *directory = real + (strlen(real) < root_length ? strlen(real) : root_length - 1);
+	const char *directory =
+	    real + (strlen(real) < root_length ? strlen(real) : root_length - 1);
 
 	if (dwarf_is_in(file))
 		return dwarf_open_found(take_pointer(file), root, directory, path, ret_dwarf);

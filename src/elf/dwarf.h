@@ -60,6 +60,7 @@ bool dwarf_size(struct dwarf *dwarf, const char *structure, int32_t *ret_size);
 
 /* Offset in the first definition that has the member, in bytes. False if it is
  * not there or does not begin at a byte. */
-bool dwarf_offset(struct dwarf *dwarf, const char *structure, const char *path, int32_t *ret_offset);
+bool dwarf_offset(struct dwarf *dwarf, const char *structure, const char *path,
+		  int32_t *ret_offset);
 
 #endif

@@ -27,7 +27,7 @@ struct dwarf_index {
 	size_t count, capacity;
 	uint32_t buckets[1 << 14];
 	uint64_t *known; /* units of the alternate file that are imported, sorted */
-	uint64_t *line;  /* the same, in the order they were met */
+	uint64_t *line;	 /* the same, in the order they were met */
 	size_t known_count;
 	uint64_t visited;
 	bool failed; /* out of memory */
@@ -104,7 +104,8 @@ static void scan_unit(struct dwarf *dwarf, struct dwarf_index *index, Dwarf_Die 
 		case DW_TAG_typedef: {
 			const char *name = dwarf_name(dwarf, &die);
 			if (name)
-				add(index, name, dwarf_dieoffset(&die) | (alternate ? ALTERNATE : 0));
+				add(index, name,
+				    dwarf_dieoffset(&die) | (alternate ? ALTERNATE : 0));
 			break;
 		}
 		case DW_TAG_imported_unit:

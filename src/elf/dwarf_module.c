@@ -17,8 +17,8 @@ struct heapspy_error *dwarf_open_module(struct elf_module *module, struct dwarf 
 	if (module->file && dwarf_is_in(module->file)) {
 		/* A handle of its own: the module may be closed first. */
 		int proc = target_proc_directory(module->target);
-		CLEANUP(closep) int root =
-			proc >= 0 ? openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+		CLEANUP(closep)
+		int root = proc >= 0 ? openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 		int fd = fcntl(module->file->fd, F_DUPFD_CLOEXEC, 0);
 		struct elf_file *file;
 		struct heapspy_error *error = elf_file_open(fd, name, &file);

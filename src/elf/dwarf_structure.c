@@ -104,14 +104,15 @@ static void consider(Dwarf_Die *type, bool alternate, void *context)
 	number(&structure, DW_AT_decl_line, &line);
 
 	size_t i = 0;
-	while (i < search->count && (search->found[i].size != size || search->found[i].line != line))
+	while (i < search->count &&
+	       (search->found[i].size != size || search->found[i].line != line))
 		i++;
 	if (i == MAX_DEFINITIONS)
 		return;
 	if (i == search->count) {
 		alternate = dwarf_cu_getdwarf(structure.cu) == search->dwarf->alternate;
 		search->found[i].structure =
-			(struct dwarf_structure){dwarf_dieoffset(&structure), alternate};
+		    (struct dwarf_structure){dwarf_dieoffset(&structure), alternate};
 		search->found[i].size = size;
 		search->found[i].line = line;
 		search->found[i].met = 0;
@@ -212,8 +213,8 @@ static bool member_bits(Dwarf_Die *member, uint64_t *ret_bits)
 
 /* The member of this name (`length` bytes), also of nameless structures within;
  * its type to `ret_member`. Members looked at count against `budget`. */
-static bool find_member(struct dwarf *dwarf, Dwarf_Die *structure, const char *name,
-			size_t length, int depth, int *budget, Dwarf_Die *ret_member, uint64_t *ret_bits)
+static bool find_member(struct dwarf *dwarf, Dwarf_Die *structure, const char *name, size_t length,
+			int depth, int *budget, Dwarf_Die *ret_member, uint64_t *ret_bits)
 {
 	Dwarf_Die die;
 	if (depth > MAX_DEPTH || dwarf_child(structure, &die) != 0)
@@ -235,7 +236,8 @@ static bool find_member(struct dwarf *dwarf, Dwarf_Die *structure, const char *n
 		uint64_t base, bits;
 		if (follow(&die, DW_AT_type, &type) && strip_to_structure(&type, &inner) &&
 		    member_bits(&die, &base) &&
-		    find_member(dwarf, &inner, name, length, depth + 1, budget, ret_member, &bits)) {
+		    find_member(dwarf, &inner, name, length, depth + 1, budget, ret_member,
+				&bits)) {
 			*ret_bits = base + bits;
 			return true;
 		}

@@ -63,7 +63,8 @@ static uint64_t count_by_gnu_hash(const struct image *image, uint64_t table)
 	at += header.buckets * sizeof(uint32_t);
 	for (; last < MAX_SYMBOLS; last++) {
 		uint32_t hash;
-		if (!read_image(image, at + (last - header.first_symbol) * sizeof(hash), &hash, sizeof(hash)))
+		if (!read_image(image, at + (last - header.first_symbol) * sizeof(hash), &hash,
+				sizeof(hash)))
 			return 0;
 		if (hash & 1)
 			return last + 1;
@@ -129,7 +130,8 @@ struct dynamic *dynamic_new(struct target *target, const struct segments *segmen
 			    uint64_t start, uint64_t end)
 {
 	const Elf64_Phdr *segment = segment_of_type(segments, PT_DYNAMIC);
-	CLEANUP(dynamic_freep) struct dynamic *dynamic = segment ? calloc(1, sizeof(*dynamic)) : NULL;
+	CLEANUP(dynamic_freep)
+	struct dynamic *dynamic = segment ? calloc(1, sizeof(*dynamic)) : NULL;
 	struct image image = {target, bias, start, end};
 	return dynamic && fill(dynamic, &image, segment) ? take_pointer(dynamic) : NULL;
 }
@@ -163,13 +165,14 @@ void dynamic_build_id(struct target *target, const struct segments *segments, ui
 		char notes[MAX_NOTES];
 		if (segment->p_type != PT_NOTE || segment->p_memsz > sizeof(notes))
 			continue;
-		if (target_read(target, bias + segment->p_vaddr, notes, segment->p_memsz) != FAULT_NONE)
+		if (target_read(target, bias + segment->p_vaddr, notes, segment->p_memsz) !=
+		    FAULT_NONE)
 			continue;
 		Elf_Data data = {
-			.d_buf = notes,
-			.d_type = segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR,
-			.d_version = EV_CURRENT,
-			.d_size = segment->p_memsz,
+		    .d_buf = notes,
+		    .d_type = segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR,
+		    .d_version = EV_CURRENT,
+		    .d_size = segment->p_memsz,
 		};
 		elf_build_id_from_notes(&data, ret_build_id);
 	}

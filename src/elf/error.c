@@ -31,7 +31,7 @@ struct heapspy_error *error_from_libelf(enum heapspy_code code, const char *what
 	va_list arguments;
 	va_start(arguments, what);
 	struct heapspy_error *error =
-		from_reason(code, number ? elf_errmsg(number) : NULL, what, arguments);
+	    from_reason(code, number ? elf_errmsg(number) : NULL, what, arguments);
 	va_end(arguments);
 	return error;
 }
@@ -42,7 +42,7 @@ struct heapspy_error *error_from_libdw(enum heapspy_code code, const char *what,
 	va_list arguments;
 	va_start(arguments, what);
 	struct heapspy_error *error =
-		from_reason(code, number ? dwarf_errmsg(number) : NULL, what, arguments);
+	    from_reason(code, number ? dwarf_errmsg(number) : NULL, what, arguments);
 	va_end(arguments);
 	return error;
 }

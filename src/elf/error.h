@@ -11,8 +11,8 @@
 /* With `why` from the last error of libelf or libdw in this thread, which is
  * taken: a later call does not see it again. */
 struct heapspy_error *error_from_libelf(enum heapspy_code code, const char *what, ...)
-	HEAPSPY_PRINTF(2, 3);
+    HEAPSPY_PRINTF(2, 3);
 struct heapspy_error *error_from_libdw(enum heapspy_code code, const char *what, ...)
-	HEAPSPY_PRINTF(2, 3);
+    HEAPSPY_PRINTF(2, 3);
 
 #endif

@@ -63,9 +63,9 @@ static void find_build_id(struct elf_file *file)
 		if (header.p_type != PT_NOTE || header.p_offset > file->size ||
 		    header.p_filesz > file->size - header.p_offset)
 			continue;
-		Elf_Data *notes = elf_getdata_rawchunk(file->elf, (int64_t)header.p_offset,
-						       header.p_filesz,
-						       header.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+		Elf_Data *notes =
+		    elf_getdata_rawchunk(file->elf, (int64_t)header.p_offset, header.p_filesz,
+					 header.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 		if (notes && notes->d_buf)
 			elf_build_id_from_notes(notes, file->build_id);
 	}
@@ -77,18 +77,22 @@ static struct heapspy_error *open_it(struct elf_file *file, const char *name)
 	if (fstat(file->fd, &status) != 0)
 		return error_errno(HEAPSPY_BAD_FILE, errno, "cannot read %s", name);
 	if (!S_ISREG(status.st_mode))
-		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name), "not a regular file");
+		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name),
+				 "not a regular file");
 	file->size = (uint64_t)status.st_size;
 	if (file->size > MAX_FILE_SIZE)
-		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name), "it is too large");
+		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name),
+				 "it is too large");
 
 	if (elf_version(EV_CURRENT) == EV_NONE)
-		return error_from_libelf(HEAPSPY_BUG, "libelf of another version than it was built for");
+		return error_from_libelf(HEAPSPY_BUG,
+					 "libelf of another version than it was built for");
 	file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
 	if (!file->elf)
 		return error_from_libelf(HEAPSPY_BAD_FILE, "cannot read %s", name);
 	if (elf_kind(file->elf) != ELF_K_ELF || !gelf_getehdr(file->elf, &file->header))
-		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name), "not an ELF file");
+		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name),
+				 "not an ELF file");
 	if (file->header.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    file->header.e_ident[EI_DATA] != ELFDATA2LSB)
 		return error_why(error_new(HEAPSPY_REFUSED, "cannot read %s", name),

@@ -26,7 +26,7 @@ struct elf_file {
 	int fd;
 	Elf *elf;
 	GElf_Ehdr header;
-	uint64_t size;      /* of the file, bytes */
+	uint64_t size;			  /* of the file, bytes */
 	char build_id[ELF_BUILD_ID_SIZE]; /* "" if it has none */
 };
 

@@ -17,7 +17,7 @@ static struct heapspy_error *fail(const char *path, const char *why)
 {
 	CLEANUP(freep) char *text = text_from_bytes(path, strlen(path));
 	struct heapspy_error *error =
-		error_new(HEAPSPY_REFUSED, "cannot read the program file %s", text ?: "");
+	    error_new(HEAPSPY_REFUSED, "cannot read the program file %s", text ?: "");
 	return error_why(error, "%s", why);
 }
 
@@ -88,7 +88,8 @@ struct heapspy_error *elf_module_open(struct target *target, const struct mappin
 		return error_no_memory();
 
 	if (!open_file(module, mapping) && !read_header(module, mapping))
-		return fail(mapping->path, "neither the file nor its image in memory is a 64-bit ELF program");
+		return fail(mapping->path,
+			    "neither the file nor its image in memory is a 64-bit ELF program");
 	if (!segments_bias(&module->segments, target_maps(target), mapping, &module->bias))
 		return fail(mapping->path, "it is not mapped as its program headers say");
 	segments_range(&module->segments, &module->start, &module->end);
@@ -149,8 +150,8 @@ struct elf_file *elf_module_open_debug_file(const struct elf_module *module, int
 {
 	int proc = target_proc_directory(module->target);
 	CLEANUP(closep) int own = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(closep) int its =
-		proc >= 0 ? openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	CLEANUP(closep)
+	int its = proc >= 0 ? openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	struct elf_file *found = NULL;
 	if (its >= 0 && (found = debug_file_under(module, its, ret_directory)))
 		*ret_root = take_fd(&its);
@@ -176,7 +177,7 @@ struct search {
 	const char *name;
 	size_t length;
 	GElf_Sym found;
-	int rank;       /* of what was found: the lower the better */
+	int rank;	/* of what was found: the lower the better */
 	bool ambiguous; /* another one of the same rank elsewhere */
 };
 
@@ -190,14 +191,16 @@ static int rank_of(const struct search *search, const char *name, const GElf_Sym
 		return RANK_NONE;
 	if (!name[search->length])
 		return GELF_ST_BIND(symbol->st_info) == STB_LOCAL ? RANK_LOCAL : RANK_GLOBAL;
-	return strncmp(name + search->length, renamed, strlen(renamed)) == 0 ? RANK_PRIVATE : RANK_NONE;
+	return strncmp(name + search->length, renamed, strlen(renamed)) == 0 ? RANK_PRIVATE
+									     : RANK_NONE;
 }
 
 static bool consider(const char *name, const GElf_Sym *symbol, void *context)
 {
 	struct search *search = context;
 	int type = GELF_ST_TYPE(symbol->st_info);
-	if (type == STT_TLS || type == STT_SECTION || type == STT_FILE || symbol->st_shndx == SHN_ABS)
+	if (type == STT_TLS || type == STT_SECTION || type == STT_FILE ||
+	    symbol->st_shndx == SHN_ABS)
 		return false;
 	int rank = rank_of(search, name, symbol);
 	if (rank == RANK_NONE || rank > search->rank)
@@ -244,7 +247,8 @@ bool elf_module_section(struct elf_module *module, const char *name, uint64_t *r
 	    !(header.sh_flags & SHF_ALLOC))
 		return false;
 	uint64_t address = header.sh_addr + module->bias;
-	if (address < module->start || address >= module->end || header.sh_size > module->end - address)
+	if (address < module->start || address >= module->end ||
+	    header.sh_size > module->end - address)
 		return false;
 	*ret_address = address;
 	*ret_size = header.sh_size;
@@ -267,7 +271,8 @@ size_t elf_module_writable(struct elf_module *module, uint64_t (*ranges)[2], siz
 	return count < max ? count : max;
 }
 
-bool elf_module_initial_bytes(struct elf_module *module, uint64_t address, void *buffer, size_t length)
+bool elf_module_initial_bytes(struct elf_module *module, uint64_t address, void *buffer,
+			      size_t length)
 {
 	uint64_t in_file = address - module->bias;
 	const Elf64_Phdr *segment = segments_find(&module->segments, in_file);

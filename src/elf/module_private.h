@@ -15,9 +15,9 @@ struct elf_module {
 	uint64_t bias, start, end;
 	struct segments segments;
 	char build_id[ELF_BUILD_ID_SIZE];
-	struct elf_file *file;   /* NULL: cannot be had */
+	struct elf_file *file;	 /* NULL: cannot be had */
 	struct dynamic *dynamic; /* instead of it */
-	struct elf_file *debug;  /* the separate debug file, when one was looked for */
+	struct elf_file *debug;	 /* the separate debug file, when one was looked for */
 	bool debug_sought;
 };
 

@@ -26,8 +26,8 @@ static void add(struct segments *segments, const Elf64_Phdr *header)
 	if (header->p_vaddr > MAX_ADDRESS || header->p_memsz > MAX_ADDRESS ||
 	    header->p_offset > MAX_ADDRESS || header->p_filesz > MAX_ADDRESS)
 		return;
-	if (header->p_type == PT_LOAD &&
-	    (header->p_vaddr % PAGE != header->p_offset % PAGE || header->p_filesz > header->p_memsz))
+	if (header->p_type == PT_LOAD && (header->p_vaddr % PAGE != header->p_offset % PAGE ||
+					  header->p_filesz > header->p_memsz))
 		return;
 	segments->items[segments->count++] = *header;
 }

@@ -17,7 +17,8 @@ const struct layout_field_spec layout_fields[] = {
 #define SIZE(name, debug_name) [L_##name##_sizeof] = {S_##name, "sizeof", NULL, debug_name, false},
 #define FIELD(name, field, dwarf_paths, debug_name)                                                \
 	[L_##name##_##field] = {S_##name, #field, dwarf_paths, debug_name, false},
-#define BITS(name, field, dwarf_paths) [L_##name##_##field] = {S_##name, #field, dwarf_paths, "", true},
+#define BITS(name, field, dwarf_paths)                                                             \
+	[L_##name##_##field] = {S_##name, #field, dwarf_paths, "", true},
 #include "python/layout_fields.def"
 #undef BITS
 };

@@ -49,7 +49,8 @@ static uint32_t distance(const struct layout_row *row, uint32_t hexversion)
 	return away * 2 + (row->flavour != LAYOUT_RELEASE);
 }
 
-size_t layout_table_candidates(uint32_t hexversion, const struct layout_row **candidates, size_t max)
+size_t layout_table_candidates(uint32_t hexversion, const struct layout_row **candidates,
+			       size_t max)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < ROW_COUNT; i++) {

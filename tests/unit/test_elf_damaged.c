@@ -102,11 +102,12 @@ static void question_file(const char *path)
 static void question_dwarf(const char *path)
 {
 	static const char *const names[] = {
-		"fixture_outer", "FixtureOuter", "fixture_block", "FixtureOpaque", "fixture_holder",
-		"fixture_union", "fixture_alias_of_alias", "fixture_inner", "nothing",
+	    "fixture_outer",	      "FixtureOuter",	"fixture_block",
+	    "FixtureOpaque",	      "fixture_holder", "fixture_union",
+	    "fixture_alias_of_alias", "fixture_inner",	"nothing",
 	};
-	static const char *const paths[] = {"head", "high", "nested.box.deep", "bits.wide", "flag", "three",
-					    "held.two", "opaque"};
+	static const char *const paths[] = {"head", "high",  "nested.box.deep", "bits.wide",
+					    "flag", "three", "held.two",	"opaque"};
 	struct dwarf *dwarf;
 	struct heapspy_error *error = dwarf_open_file(path, &dwarf);
 	if (error) {
@@ -159,15 +160,17 @@ static void damage(struct victim *victim, uint8_t *bytes, size_t length)
 	for (size_t n = 1 + next_random(victim) % 8; n > 0 && length > 0; n--) {
 		uint8_t *byte = bytes + next_random(victim) % length;
 		uint64_t choice = next_random(victim);
-		*byte = choice % 2 ? favourites[choice / 2 % sizeof(favourites)] : (uint8_t)(choice >> 32);
+		*byte = choice % 2 ? favourites[choice / 2 % sizeof(favourites)]
+				   : (uint8_t)(choice >> 32);
 	}
 }
 
 /* The pieces of a file worth damaging: its headers and what is read of it. */
 static size_t find_piece(const struct victim *victim, size_t number, size_t *ret_length)
 {
-	static const char *const sections[] = {".debug_info", ".debug_abbrev", ".debug_str",
-					       ".dynsym", ".dynstr", ".note.gnu.build-id"};
+	static const char *const sections[] = {".debug_info", ".debug_abbrev",
+					       ".debug_str",  ".dynsym",
+					       ".dynstr",     ".note.gnu.build-id"};
 	enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
 	Elf64_Ehdr header;
 	memcpy(&header, victim->image.bytes, sizeof(header));
@@ -182,7 +185,8 @@ static size_t find_piece(const struct victim *victim, size_t number, size_t *ret
 		Elf64_Shdr all[128];
 		assert_in_range(header.e_shnum, 1, 128);
 		memcpy(all, victim->image.bytes + header.e_shoff, header.e_shnum * sizeof(all[0]));
-		const char *names = (const char *)victim->image.bytes + all[header.e_shstrndx].sh_offset;
+		const char *names =
+		    (const char *)victim->image.bytes + all[header.e_shstrndx].sh_offset;
 		length = 0;
 		for (size_t i = 0; i < header.e_shnum; i++) {
 			if (strcmp(names + all[i].sh_name, sections[number]) == 0) {
@@ -230,13 +234,17 @@ static void changed_memory(void **state)
 		if (i % 3 == 1)
 			damage(&victim, victim.image.bytes, victim.image.length);
 		struct fake_piece piece = {
-			.address = 0x10000, .length = victim.image.length, .bytes = victim.image.bytes,
-			.path = "/a/file", .inode = 3, .flags = MAPPING_READ,
+		    .address = 0x10000,
+		    .length = victim.image.length,
+		    .bytes = victim.image.bytes,
+		    .path = "/a/file",
+		    .inode = 3,
+		    .flags = MAPPING_READ,
 		};
 		CLEANUP(target_freep) struct target *target = fake_target_new(&piece, 1);
 		struct elf_module *module;
 		struct heapspy_error *error =
-			elf_module_open(target, &target_maps(target)->items[0], &module);
+		    elf_module_open(target, &target_maps(target)->items[0], &module);
 		heapspy_error_free(error);
 		uint64_t address, size, ranges[8][2];
 		if (!error) {
@@ -257,9 +265,9 @@ int main(int count, char **arguments)
 	fixtures = arguments + 1;
 	alarm(100);
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cut_off),
-		cmocka_unit_test(changed_bytes),
-		cmocka_unit_test(changed_memory),
+	    cmocka_unit_test(cut_off),
+	    cmocka_unit_test(changed_bytes),
+	    cmocka_unit_test(changed_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,8 +69,7 @@ static void assert_not_found(void)
 	"rest=${id#??}; dir=$ROOT/usr/lib/debug/.build-id/${id%$rest}; mkdir -p $dir\n"            \
 	"file=$dir/$rest.debug\n"
 
-#define WITHOUT_BUILD_ID                                                                           \
-	"objcopy --remove-section=.note.gnu.build-id $ROOT/usr/lib/program.so\n"
+#define WITHOUT_BUILD_ID "objcopy --remove-section=.note.gnu.build-id $ROOT/usr/lib/program.so\n"
 
 static void by_build_id(void **state)
 {
@@ -83,7 +82,8 @@ static void by_build_id(void **state)
 static void by_debug_link(void **state)
 {
 	(void)state;
-	static const char *const places[] = {"usr/lib/.debug/program.debug", "usr/lib/program.debug",
+	static const char *const places[] = {"usr/lib/.debug/program.debug",
+					     "usr/lib/program.debug",
 					     "usr/lib/debug/usr/lib/program.debug"};
 	for (int with_build_id = 1; with_build_id >= 0; with_build_id--) {
 		if (!with_build_id)
@@ -172,12 +172,9 @@ int main(int count, char **arguments)
 	alarm(60);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	static const struct CMUnitTest tests[] = {
-		TEST(by_build_id),
-		TEST(by_debug_link),
-		TEST(not_the_wrong_one),
-		TEST(links_stay_below_the_root),
-		TEST(no_fifos),
-		TEST(what_dwz_moved),
+	    TEST(by_build_id),	     TEST(by_debug_link),
+	    TEST(not_the_wrong_one), TEST(links_stay_below_the_root),
+	    TEST(no_fifos),	     TEST(what_dwz_moved),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ static void each_kind(void (*check)(struct dwarf *dwarf))
 	}
 }
 
-static void assert_offset(struct dwarf *dwarf, const char *structure, const char *path, size_t expected)
+static void assert_offset(struct dwarf *dwarf, const char *structure, const char *path,
+			  size_t expected)
 {
 	int32_t offset = -1;
 	if (!dwarf_offset(dwarf, structure, path, &offset))
@@ -46,7 +47,8 @@ static void check_offsets(struct dwarf *dwarf)
 	assert_size(dwarf, "FixtureOuter", sizeof(struct fixture_outer));
 	assert_size(dwarf, "fixture_alias_of_alias", sizeof(struct fixture_inner));
 	assert_size(dwarf, "fixture_union", sizeof(fixture_union));
-#define CHECK(path) assert_offset(dwarf, "FixtureOuter", #path, offsetof(struct fixture_outer, path))
+#define CHECK(path)                                                                                \
+	assert_offset(dwarf, "FixtureOuter", #path, offsetof(struct fixture_outer, path))
 	CHECK(head);
 	CHECK(narrow);
 	CHECK(low);
@@ -71,8 +73,19 @@ static void offsets(void **state)
 static void check_absent(struct dwarf *dwarf)
 {
 	static const char *const paths[] = {
-		"", ".", "head.", ".head", "nothing", "head.first", "nested.nothing", "nested..box",
-		"array.first", "pointer.first", "nested.box.deep.er", "hea", "heads",
+	    "",
+	    ".",
+	    "head.",
+	    ".head",
+	    "nothing",
+	    "head.first",
+	    "nested.nothing",
+	    "nested..box",
+	    "array.first",
+	    "pointer.first",
+	    "nested.box.deep.er",
+	    "hea",
+	    "heads",
 	};
 	int32_t offset = -7;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -177,11 +190,11 @@ int main(int count, char **arguments)
 	(void)count;
 	fixtures = arguments + 1;
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(offsets),
-		cmocka_unit_test(what_is_not_there),
-		cmocka_unit_test(bit_fields),
-		cmocka_unit_test(definitions),
-		cmocka_unit_test(no_debug_information),
+	    cmocka_unit_test(offsets),
+	    cmocka_unit_test(what_is_not_there),
+	    cmocka_unit_test(bit_fields),
+	    cmocka_unit_test(definitions),
+	    cmocka_unit_test(no_debug_information),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

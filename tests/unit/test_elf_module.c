@@ -55,7 +55,8 @@ static struct elf_module *module_at(struct target *target, const void *address)
 	return module;
 }
 
-static void assert_symbol(struct elf_module *module, const char *name, const void *expected, size_t length)
+static void assert_symbol(struct elf_module *module, const char *name, const void *expected,
+			  size_t length)
 {
 	uint64_t address, size;
 	if (!elf_module_symbol(module, name, &address, &size))
@@ -74,14 +75,16 @@ static void symbols_of_a_program(void **state)
 	const void *inside[] = {(const void *)symbols_of_a_program, test_initialised, "read-only"};
 	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
 		CLEANUP(elf_module_freep) struct elf_module *module = module_at(target, inside[i]);
-		assert_symbol(module, "test_initialised", test_initialised, sizeof(test_initialised));
+		assert_symbol(module, "test_initialised", test_initialised,
+			      sizeof(test_initialised));
 		assert_symbol(module, "test_zeroed", test_zeroed, sizeof(test_zeroed));
 		assert_symbol(module, "test_local", &test_local, sizeof(test_local));
 
 		uint64_t address = 77;
 		assert_false(elf_module_symbol(module, "no_such_symbol", &address, NULL));
 		assert_false(elf_module_symbol(module, "", &address, NULL));
-		assert_false(elf_module_symbol(module, "malloc", &address, NULL)); /* not defined here */
+		assert_false(
+		    elf_module_symbol(module, "malloc", &address, NULL)); /* not defined here */
 		assert_int_equal(address, 77);
 	}
 }
@@ -90,8 +93,8 @@ static void symbols_of_a_library(void **state)
 {
 	(void)state;
 	CLEANUP(target_freep) struct target *target = open_fork();
-	CLEANUP(elf_module_freep) struct elf_module *module =
-		module_at(target, dlsym(RTLD_DEFAULT, "getppid"));
+	CLEANUP(elf_module_freep)
+	struct elf_module *module = module_at(target, dlsym(RTLD_DEFAULT, "getppid"));
 	assert_symbol(module, "getppid", dlsym(RTLD_DEFAULT, "getppid"), 0);
 	assert_symbol(module, "environ", dlsym(RTLD_DEFAULT, "environ"), sizeof(char **));
 	assert_non_null(strstr(elf_module_path(module), "libc"));
@@ -119,7 +122,8 @@ static void range_sections_and_segments(void **state)
 	for (size_t i = 0; i < count; i++) {
 		holding += ranges[i][0] <= (uintptr_t)test_initialised &&
 			   (uintptr_t)(test_initialised + 4) <= ranges[i][1];
-		assert_false(ranges[i][0] <= (uintptr_t)open_fork && (uintptr_t)open_fork < ranges[i][1]);
+		assert_false(ranges[i][0] <= (uintptr_t)open_fork &&
+			     (uintptr_t)open_fork < ranges[i][1]);
 	}
 	assert_int_equal(holding, 1);
 	assert_int_equal(elf_module_writable(module, ranges, 0), 0);
@@ -140,7 +144,8 @@ static void initial_bytes(void **state)
 	assert_true(elf_module_initial_bytes(module, (uintptr_t)test_initialised, words, 32));
 	assert_int_equal(words[3], 0x1122334455667788);
 	memset(words, 0xff, sizeof(words));
-	assert_true(elf_module_initial_bytes(module, (uintptr_t)test_zeroed, words, sizeof(test_zeroed)));
+	assert_true(
+	    elf_module_initial_bytes(module, (uintptr_t)test_zeroed, words, sizeof(test_zeroed)));
 	for (size_t i = 0; i < 1000; i++)
 		assert_int_equal(words[i], 0);
 	assert_true(words[1000] == UINT64_MAX);
@@ -212,13 +217,13 @@ static void symbols_from_memory(void **state)
 	struct segments segments;
 	assert_true(segments_from_memory(target, base, &segments));
 	uint64_t bias = 0;
-	assert_true(segments_bias(&segments, target_maps(target), maps_find(target_maps(target), base),
-				  &bias));
+	assert_true(segments_bias(&segments, target_maps(target),
+				  maps_find(target_maps(target), base), &bias));
 	assert_int_equal(bias, base);
 	segments_range(&segments, &start, &end);
 
-	CLEANUP(dynamic_freep) struct dynamic *dynamic =
-		dynamic_new(target, &segments, bias, start + bias, end + bias);
+	CLEANUP(dynamic_freep)
+	struct dynamic *dynamic = dynamic_new(target, &segments, bias, start + bias, end + bias);
 	assert_non_null(dynamic);
 	static const char *const names[] = {"getppid", "environ", "umask", "chroot"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -248,8 +253,12 @@ static void module_without_its_file(void **state)
 	assert_int_equal(target_read_some(target, base, image, end, &covered), FAULT_NONE);
 
 	struct fake_piece piece = {
-		.address = base, .length = end, .bytes = image, .path = "/gone/libc.so", .inode = 5,
-		.flags = MAPPING_READ,
+	    .address = base,
+	    .length = end,
+	    .bytes = image,
+	    .path = "/gone/libc.so",
+	    .inode = 5,
+	    .flags = MAPPING_READ,
 	};
 	CLEANUP(target_freep) struct target *fake = fake_target_new(&piece, 1);
 	struct elf_module *opened = NULL;
@@ -265,13 +274,10 @@ static void module_without_its_file(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(symbols_of_a_program),
-		cmocka_unit_test(symbols_of_a_library),
-		cmocka_unit_test(range_sections_and_segments),
-		cmocka_unit_test(initial_bytes),
-		cmocka_unit_test(what_is_no_module),
-		cmocka_unit_test(symbols_from_memory),
-		cmocka_unit_test(module_without_its_file),
+	    cmocka_unit_test(symbols_of_a_program),	   cmocka_unit_test(symbols_of_a_library),
+	    cmocka_unit_test(range_sections_and_segments), cmocka_unit_test(initial_bytes),
+	    cmocka_unit_test(what_is_no_module),	   cmocka_unit_test(symbols_from_memory),
+	    cmocka_unit_test(module_without_its_file),
 	};
 	return cmocka_run_group_tests(tests, start_child, end_child);
 }

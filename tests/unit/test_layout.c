@@ -15,64 +15,64 @@ static void every_row_has_what_all_builds_have(void **state)
 {
 	(void)state;
 	static const enum layout_field essential[] = {
-		L_RuntimeState_sizeof,
-		L_RuntimeState_interpreters_head,
-		L_RuntimeState_initialized,
-		L_RuntimeState_finalizing,
-		L_InterpreterState_sizeof,
-		L_InterpreterState_next,
-		L_InterpreterState_id,
-		L_InterpreterState_threads_head,
-		L_InterpreterState_modules,
-		L_InterpreterState_sysdict,
-		L_InterpreterState_builtins,
-		L_ThreadState_next,
-		L_ThreadState_interp,
-		L_ThreadState_thread_id,
-		L_GcState_sizeof,
-		L_GcState_enabled,
-		L_GcState_debug,
-		L_GcState_permanent_generation,
-		L_GcState_generation_stats,
-		L_GcState_collecting,
-		L_GcState_garbage,
-		L_GcGeneration_sizeof,
-		L_GcGeneration_head,
-		L_GcGeneration_threshold,
-		L_GcGeneration_count,
-		L_GcHead_sizeof,
-		L_GcHead_next,
-		L_GcHead_prev,
-		L_Object_sizeof,
-		L_Object_ob_refcnt,
-		L_Object_ob_type,
-		L_VarObject_ob_size,
-		L_TypeObject_sizeof,
-		L_TypeObject_tp_name,
-		L_TypeObject_tp_basicsize,
-		L_TypeObject_tp_flags,
-		L_TypeObject_tp_base,
-		L_HeapTypeObject_sizeof,
-		L_HeapTypeObject_ht_qualname,
-		L_LongObject_ob_digit,
-		L_ASCIIObject_sizeof,
-		L_ASCIIObject_state_kind,
-		L_ASCIIObject_state_compact,
-		L_ASCIIObject_state_ascii,
-		L_CompactUnicodeObject_sizeof,
-		L_UnicodeObject_data,
-		L_TupleObject_ob_item,
-		L_ListObject_ob_item,
-		L_DictObject_ma_keys,
-		L_DictObject_ma_values,
-		L_DictKeysObject_sizeof,
-		L_DictKeysObject_dk_nentries,
-		L_SetObject_table,
-		L_CodeObject_co_filename,
-		L_CodeObject_co_linetable,
-		L_ArenaObject_sizeof,
-		L_PoolHeader_sizeof,
-		L_PoolHeader_szidx,
+	    L_RuntimeState_sizeof,
+	    L_RuntimeState_interpreters_head,
+	    L_RuntimeState_initialized,
+	    L_RuntimeState_finalizing,
+	    L_InterpreterState_sizeof,
+	    L_InterpreterState_next,
+	    L_InterpreterState_id,
+	    L_InterpreterState_threads_head,
+	    L_InterpreterState_modules,
+	    L_InterpreterState_sysdict,
+	    L_InterpreterState_builtins,
+	    L_ThreadState_next,
+	    L_ThreadState_interp,
+	    L_ThreadState_thread_id,
+	    L_GcState_sizeof,
+	    L_GcState_enabled,
+	    L_GcState_debug,
+	    L_GcState_permanent_generation,
+	    L_GcState_generation_stats,
+	    L_GcState_collecting,
+	    L_GcState_garbage,
+	    L_GcGeneration_sizeof,
+	    L_GcGeneration_head,
+	    L_GcGeneration_threshold,
+	    L_GcGeneration_count,
+	    L_GcHead_sizeof,
+	    L_GcHead_next,
+	    L_GcHead_prev,
+	    L_Object_sizeof,
+	    L_Object_ob_refcnt,
+	    L_Object_ob_type,
+	    L_VarObject_ob_size,
+	    L_TypeObject_sizeof,
+	    L_TypeObject_tp_name,
+	    L_TypeObject_tp_basicsize,
+	    L_TypeObject_tp_flags,
+	    L_TypeObject_tp_base,
+	    L_HeapTypeObject_sizeof,
+	    L_HeapTypeObject_ht_qualname,
+	    L_LongObject_ob_digit,
+	    L_ASCIIObject_sizeof,
+	    L_ASCIIObject_state_kind,
+	    L_ASCIIObject_state_compact,
+	    L_ASCIIObject_state_ascii,
+	    L_CompactUnicodeObject_sizeof,
+	    L_UnicodeObject_data,
+	    L_TupleObject_ob_item,
+	    L_ListObject_ob_item,
+	    L_DictObject_ma_keys,
+	    L_DictObject_ma_values,
+	    L_DictKeysObject_sizeof,
+	    L_DictKeysObject_dk_nentries,
+	    L_SetObject_table,
+	    L_CodeObject_co_filename,
+	    L_CodeObject_co_linetable,
+	    L_ArenaObject_sizeof,
+	    L_PoolHeader_sizeof,
+	    L_PoolHeader_szidx,
 	};
 	size_t count;
 	const struct layout_row *rows = layout_table(&count);
@@ -100,7 +100,8 @@ static void every_row_makes_sense(void **state)
 		assert_true(row->first <= row->last);
 		assert_int_equal(row->first >> 16, row->last >> 16);
 		assert_int_equal(strncmp(row->id, "cpython-3.", strlen("cpython-3.")), 0);
-		assert_int_equal(row->flavour == LAYOUT_PYDEBUG, strstr(row->id, "-pydebug") != NULL);
+		assert_int_equal(row->flavour == LAYOUT_PYDEBUG,
+				 strstr(row->id, "-pydebug") != NULL);
 		assert_non_null(strstr(row->origin, "CPython 3."));
 		for (size_t other = 0; other < r; other++)
 			assert_string_not_equal(row->id, rows[other].id);
@@ -126,8 +127,8 @@ static void every_field_is_somewhere(void **state)
 		for (size_t r = 0; r < count; r++)
 			found |= rows[r].at[f] != LAYOUT_NONE;
 		if (!found)
-			fail_msg("no build has %s.%s: run layouts/generate", layout_structure_name(f),
-				 layout_field_name(f));
+			fail_msg("no build has %s.%s: run layouts/generate",
+				 layout_structure_name(f), layout_field_name(f));
 	}
 }
 
@@ -261,8 +262,8 @@ static void bad_debug_offsets_are_refused(void **state)
 	bytes[3] ^= 1;
 	assert_refused(bytes, 760);
 
-	static const uint64_t versions[] = {0, 0x030c00f0, 0x031000f0, 0x020e00f0, 0x030e00f000000000,
-					    UINT64_MAX};
+	static const uint64_t versions[] = {0,		0x030c00f0,	    0x031000f0,
+					    0x020e00f0, 0x030e00f000000000, UINT64_MAX};
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
 		make_debug_offsets(bytes, versions[i]);
 		assert_refused(bytes, sizeof(bytes));
@@ -303,15 +304,15 @@ static void rows_are_sorted_by_debug_offsets(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row_has_what_all_builds_have),
-		cmocka_unit_test(every_row_makes_sense),
-		cmocka_unit_test(every_field_is_somewhere),
-		cmocka_unit_test(candidates_come_best_first),
-		cmocka_unit_test(fields_have_names),
-		cmocka_unit_test(debug_offsets_have_a_size),
-		cmocka_unit_test(debug_offsets_overlay),
-		cmocka_unit_test(bad_debug_offsets_are_refused),
-		cmocka_unit_test(rows_are_sorted_by_debug_offsets),
+	    cmocka_unit_test(every_row_has_what_all_builds_have),
+	    cmocka_unit_test(every_row_makes_sense),
+	    cmocka_unit_test(every_field_is_somewhere),
+	    cmocka_unit_test(candidates_come_best_first),
+	    cmocka_unit_test(fields_have_names),
+	    cmocka_unit_test(debug_offsets_have_a_size),
+	    cmocka_unit_test(debug_offsets_overlay),
+	    cmocka_unit_test(bad_debug_offsets_are_refused),
+	    cmocka_unit_test(rows_are_sorted_by_debug_offsets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

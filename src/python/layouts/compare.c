@@ -34,16 +34,19 @@ static struct heapspy_error *open_program(const char *path, struct elf_file **re
 int main(int count, char **arguments)
 {
 	if (count < 5) {
-		fprintf(stderr, "usage: compare HEXVERSION release|pydebug DWARF PROGRAM [MODULE=FILE...]\n");
+		fprintf(
+		    stderr,
+		    "usage: compare HEXVERSION release|pydebug DWARF PROGRAM [MODULE=FILE...]\n");
 		return 2;
 	}
 	uint32_t hexversion = (uint32_t)strtoul(arguments[1], NULL, 0);
 	enum layout_flavour flavour =
-		strcmp(arguments[2], "pydebug") == 0 ? LAYOUT_PYDEBUG : LAYOUT_RELEASE;
+	    strcmp(arguments[2], "pydebug") == 0 ? LAYOUT_PYDEBUG : LAYOUT_RELEASE;
 
 	struct layout dwarf;
 	CLEANUP(elf_file_freep) struct elf_file *program = NULL;
-	struct heapspy_error *error = layout_from_files(arguments[3], arguments + 5, count - 5, &dwarf);
+	struct heapspy_error *error =
+	    layout_from_files(arguments[3], arguments + 5, count - 5, &dwarf);
 	if (!error)
 		error = open_program(arguments[4], &program);
 	if (error) {

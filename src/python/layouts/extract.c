@@ -30,7 +30,8 @@ static void warn_of_missing(const struct layout *layout, const char *id)
 		if (*before)
 			fprintf(stderr, "extract: %s: %s", id, before);
 		before = "";
-		fprintf(stderr, " %s (%s)", layout_structure_name(last), layout_structures[s].module);
+		fprintf(stderr, " %s (%s)", layout_structure_name(last),
+			layout_structures[s].module);
 	}
 	if (!*before)
 		fputc('\n', stderr);
@@ -60,11 +61,13 @@ static void print_row(char **arguments, const struct layout *layout)
 int main(int count, char **arguments)
 {
 	if (count < 7) {
-		fprintf(stderr, "usage: extract ID FIRST LAST FLAVOUR ORIGIN PYTHON [MODULE=FILE...]\n");
+		fprintf(stderr,
+			"usage: extract ID FIRST LAST FLAVOUR ORIGIN PYTHON [MODULE=FILE...]\n");
 		return 2;
 	}
 	struct layout layout;
-	struct heapspy_error *error = layout_from_files(arguments[6], arguments + 7, count - 7, &layout);
+	struct heapspy_error *error =
+	    layout_from_files(arguments[6], arguments + 7, count - 7, &layout);
 	if (error) {
 		complain("extract", error);
 		return 1;
