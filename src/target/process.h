@@ -57,6 +57,12 @@ void process_read_piece(struct target *target, uint64_t address, void *buffer, s
 			size_t *ret_missing, enum fault *ret_fault);
 void process_read_many(struct target *target, struct target_read *reads, size_t count);
 
+/* What a mapping that can be read holds where the process wrote nothing: zeros, or
+ * the bytes of its file. Returns how much of it cannot be had, which is zeros then,
+ * and sets *fault for it unless it was set. */
+uint64_t process_read_clean(struct process_target *process, const struct mapping *mapping,
+			    uint64_t address, void *buffer, uint64_t length, enum fault *fault);
+
 /* mapped_file.c */
 int process_open_mapped_file(struct target *target, const struct mapping *mapping);
 

@@ -221,6 +221,27 @@ static bool is_of_kernel(const struct mapping *mapping)
 	return strncmp(mapping->path, "[vvar", 5) == 0 || strcmp(mapping->path, "[vsyscall]") == 0;
 }
 
+/* Readable pages that the process did not write: what they hold is known without
+ * asking for them. */
+static void read_clean(struct process_target *process, const struct mapping *mapping,
+		       uint64_t address, void *buffer, uint64_t length, enum fault *slot)
+{
+	if (is_of_kernel(mapping))
+		miss(process, slot, buffer, length, FAULT_UNMAPPED);
+	else if (is_zeros(mapping))
+		memset(buffer, 0, length);
+	else
+		read_file(process, mapping, address, buffer, length, slot);
+}
+
+uint64_t process_read_clean(struct process_target *process, const struct mapping *mapping,
+			    uint64_t address, void *buffer, uint64_t length, enum fault *fault)
+{
+	process->missing = 0;
+	read_clean(process, mapping, address, buffer, length, fault);
+	return process->missing;
+}
+
 /* A run of pages that are not in memory. Returns how much of it was dealt with:
  * at most to the end of the mapping. */
 static uint64_t read_absent(struct process_target *process, enum page_state state, uint64_t address,
@@ -244,10 +265,8 @@ static uint64_t read_absent(struct process_target *process, enum page_state stat
 		miss(process, slot, buffer, length, FAULT_ABSENT);
 	else if (!(mapping->flags & MAPPING_READ))
 		miss(process, slot, buffer, length, FAULT_DENIED);
-	else if (is_zeros(mapping))
-		memset(buffer, 0, length);
 	else
-		read_file(process, mapping, address, buffer, length, slot);
+		read_clean(process, mapping, address, buffer, length, slot);
 	return length;
 }
 
