@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <heapspy/allocator.h>
 #include <heapspy/api.h>
 #include <heapspy/attach.h>
 #include <heapspy/error.h>
@@ -35,6 +36,7 @@ struct heapspy_type {
 	uint64_t bytes;
 	uint64_t gc_objects;
 	uint64_t gc_bytes;
+	uint64_t pinning; /* objects of it in arenas that are hardly used */
 };
 
 struct heapspy_dump {
@@ -45,6 +47,8 @@ struct heapspy_dump {
 	struct heapspy_type *types; /* by bytes, largest first */
 	size_t type_count;
 	struct heapspy_type total; /* name NULL, address 0 */
+	struct heapspy_allocator allocator;
+	struct heapspy_malloc malloc;
 	const char **incomplete;   /* reasons, static text; count 0: complete */
 	size_t incomplete_count;
 };

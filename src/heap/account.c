@@ -8,6 +8,16 @@
 /* UINT64_MAX means "not told" on both sides. */
 _Static_assert(HEAPSPY_UNKNOWN == UINT64_MAX, "unknown numbers are passed on as they are");
 
+const char *heapspy_memory_kind_name(enum heapspy_memory_kind kind)
+{
+	static const char *const names[] = {
+#define X(name, json_name) [HEAPSPY_MEMORY_##name] = json_name,
+		HEAPSPY_MEMORY_KINDS(X)
+#undef X
+	};
+	return names[kind];
+}
+
 struct heapspy_error *account_read(struct target *target, struct heapspy_memory *ret_memory)
 {
 	struct heapspy_memory memory = {
@@ -17,6 +27,8 @@ struct heapspy_error *account_read(struct target *target, struct heapspy_memory 
 		.swap = HEAPSPY_UNKNOWN,
 		.rss_peak = HEAPSPY_UNKNOWN,
 		.virt = HEAPSPY_UNKNOWN,
+		.limit = HEAPSPY_UNKNOWN,
+		.headroom = HEAPSPY_UNKNOWN,
 	};
 	int proc = target_proc_directory(target);
 	struct proc_status status;

@@ -17,6 +17,8 @@ void census_free(struct census *census)
 	types_free(census->types);
 	free(census->tallies);
 	free(census->lists);
+	glibc_fini(&census->glibc);
+	arenas_fini(&census->arenas);
 	free(census);
 }
 
@@ -36,7 +38,7 @@ static struct tally *take_tallies(struct counter *counter)
 }
 
 static bool report(struct census *census, struct counter *counter, const struct pool_scan *scan,
-		   const struct malloc_scan *malloc_scan, const struct gc_lists *lists)
+		   struct malloc_scan *malloc_scan, const struct gc_lists *lists)
 {
 	size_t interpreter_count = counter->python->interpreter_count;
 	census->tallies = take_tallies(counter);
@@ -55,10 +57,10 @@ static bool report(struct census *census, struct counter *counter, const struct 
 		else
 			own->frozen = list->length;
 	}
-	census->raw_blocks = scan->raw_blocks;
-	census->raw_bytes = scan->raw_bytes;
+	census->allocator = scan->totals;
 	census->malloc = malloc_scan->totals;
-	census->malloc_arenas = malloc_scan->arena_count;
+	census->glibc = malloc_scan->glibc;
+	malloc_scan->glibc = (struct glibc){0};
 	census->torn = counter->torn;
 	census->wanted = scan->wanted;
 	census->covered = scan->covered;
@@ -107,8 +109,9 @@ struct heapspy_error *census_take(struct python *python, struct census **ret_cen
 		error = error_no_memory();
 	gc_lists_fini(&lists);
 	pool_scan_fini(&scan);
+	glibc_fini(&malloc_scan.glibc);
 	counter_fini(&counter);
-	arenas_fini(&arenas);
+	census->arenas = arenas;
 	if (!error)
 		*ret_census = take_pointer(census);
 	return error;

@@ -17,17 +17,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <heapspy/allocator.h>
 #include <heapspy/error.h>
 #include <heapspy/gc.h>
 
 #include "base/cleanup.h"
 #include "native/glibc.h"
+#include "python/obmalloc.h"
 #include "python/runtime.h"
 #include "python/types.h"
 
 struct tally {
 	uint64_t objects, bytes;       /* all of them */
 	uint64_t gc_objects, gc_bytes; /* those that gc.get_objects() lists */
+	uint64_t pinning;              /* those in arenas that are hardly used */
 };
 
 /* The lists of one interpreter. */
@@ -45,10 +48,10 @@ struct census {
 	size_t list_count;
 	uint64_t torn;              /* structures that changed while they were read */
 	uint64_t wanted, covered;   /* bytes of pools: to be read, and read */
-	uint64_t raw_blocks;        /* blocks of pools in use that hold no object, */
-	uint64_t raw_bytes;         /* their size */
+	struct heapspy_allocator allocator;
+	struct arenas arenas;       /* where pymalloc's memory lies */
 	struct glibc_totals malloc; /* glibc's heap */
-	size_t malloc_arenas;       /* 0: there is none */
+	struct glibc glibc;         /* where it lies */
 	bool uses_pymalloc;
 	bool lists_damaged;         /* a walk had to be given up */
 };

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/account.h"
+#include "heap/account_split.h"
 #include "heap/attach.h"
 #include "heap/census.h"
 
@@ -56,6 +57,7 @@ static struct heapspy_error *fill_types(struct heapspy_dump *dump, struct python
 			.bytes = tally->bytes,
 			.gc_objects = tally->gc_objects,
 			.gc_bytes = tally->gc_bytes,
+			.pinning = tally->pinning,
 		};
 		dump->total.objects += tally->objects;
 		dump->total.bytes += tally->bytes;
@@ -122,6 +124,14 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 	    (error = fill_types(&dump->public, heapspy->python, census)) ||
 	    (error = account_read(heapspy->target, &dump->public.memory)))
 		return error;
+	account_split(heapspy->target, census, &dump->public.memory);
+	dump->public.allocator = census->allocator;
+	dump->public.malloc = (struct heapspy_malloc){
+		.arenas = census->glibc.arena_count,
+		.bytes_in_use = census->malloc.in_use,
+		.bytes_free = census->malloc.free,
+		.mmapped = census->malloc.mmapped,
+	};
 	fill_capture(dump, census);
 	return attach_verify(heapspy);
 }

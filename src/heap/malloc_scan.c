@@ -51,12 +51,9 @@ static uint64_t skip_arena(void *context, uint64_t address)
 void malloc_scan_run(struct malloc_scan *scan)
 {
 	struct peek *peek = scan->counter->python->peek;
-	struct glibc glibc;
-	if (!glibc_find(peek, &glibc))
+	if (!glibc_find(peek, &scan->glibc))
 		return;
-	scan->arena_count = glibc.arena_count;
-	glibc_walk(&glibc, peek, visit, scan, &scan->totals);
-	glibc_walk_mmapped(peek, skip_arena, visit, scan, &scan->totals);
-	glibc_fini(&glibc);
+	glibc_walk(&scan->glibc, peek, visit, scan, &scan->totals);
+	glibc_walk_mmapped(&scan->glibc, peek, skip_arena, visit, scan, &scan->totals);
 	counter_settle(scan->counter);
 }

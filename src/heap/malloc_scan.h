@@ -10,7 +10,7 @@ struct malloc_scan {
 	struct counter *counter;
 	const struct arenas *arenas; /* of pymalloc: they are no chunks */
 	struct glibc_totals totals;
-	size_t arena_count;          /* of malloc; 0 where it was not found */
+	struct glibc glibc;          /* no arenas where it was not found */
 	uint64_t object_bytes;       /* of chunks that hold objects, tracked or not */
 };
 

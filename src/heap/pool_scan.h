@@ -3,6 +3,8 @@
 #ifndef HEAP_POOL_SCAN_H
 #define HEAP_POOL_SCAN_H
 
+#include <heapspy/allocator.h>
+
 #include "heap/counter.h"
 
 /* Heads of objects outside the pools that follow one inside on a GC list. */
@@ -15,7 +17,8 @@ struct pool_scan {
 	struct counter *counter;
 	struct outside outside;
 	uint64_t wanted, covered; /* bytes */
-	uint64_t raw_blocks, raw_bytes; /* blocks in use that hold no object */
+	struct heapspy_allocator totals;
+	bool sparse; /* the arena that is being scanned is hardly used */
 };
 
 enum fault pool_scan_run(struct pool_scan *scan, const struct arenas *arenas);

@@ -24,6 +24,8 @@ struct glibc_segment {
 struct glibc {
 	struct glibc_segment *segments; /* of all arenas, without the free top of each */
 	size_t segment_count;
+	struct glibc_segment *mmapped; /* chunks with mappings of their own, once walked */
+	size_t mmapped_count;
 	size_t arena_count;
 	uint64_t top_bytes;  /* the free tops */
 	uint64_t fast_bytes; /* chunks in fastbins: free, though they look in use */
@@ -60,7 +62,7 @@ void glibc_walk(const struct glibc *glibc, struct peek *peek, glibc_visitor *vis
 /* Chunks with mappings of their own. `skip` may be NULL; it returns the end of
  * what is known to be something else at an address, or 0. */
 typedef uint64_t glibc_skip(void *context, uint64_t address);
-void glibc_walk_mmapped(struct peek *peek, glibc_skip *skip, glibc_visitor *visit, void *context,
+void glibc_walk_mmapped(struct glibc *glibc, struct peek *peek, glibc_skip *skip, glibc_visitor *visit, void *context,
 			struct glibc_totals *totals);
 
 #endif

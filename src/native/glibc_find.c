@@ -199,5 +199,6 @@ bool glibc_find(struct peek *peek, struct glibc *ret_glibc)
 void glibc_fini(struct glibc *glibc)
 {
 	free(glibc->segments);
+	free(glibc->mmapped);
 	*glibc = (struct glibc){0};
 }

@@ -123,9 +123,12 @@ static uint64_t mmapped_size(struct peek *peek, uint64_t page, uint64_t end)
 	memcpy(header, peek_at(peek, page, sizeof(header)), sizeof(header));
 	if (peek_take_fault(peek) != FAULT_NONE)
 		return 0;
-	uint64_t size = header[1] & SIZE_MASK;
-	bool fits = (header[1] & 7) == IS_MMAPPED && header[0] == 0 && size % PAGE == 0 && size &&
-		    size <= end - page;
+	/* The whole mapping; since 2.43 less the header, which no next chunk lends its
+	 * first word. */
+	uint64_t size = ((header[1] & SIZE_MASK) + PAGE - 1) & ~(PAGE - 1);
+	uint64_t slack = size - (header[1] & SIZE_MASK);
+	bool fits = (header[1] & 7) == IS_MMAPPED && header[0] == 0 && (slack == 0 || slack == 16) &&
+		    size && size <= end - page;
 	return fits ? size : 0;
 }
 
@@ -141,7 +144,19 @@ static void visit_mmapped(struct peek *peek, uint64_t page, uint64_t size, glibc
 	visit(context, &chunk);
 }
 
-static void walk_mapping(struct peek *peek, const struct mapping *mapping, glibc_skip *skip,
+static void remember(struct glibc *glibc, uint64_t start, uint64_t end)
+{
+	size_t count = glibc->mmapped_count;
+	if ((count & (count - 1)) == 0) {
+		struct glibc_segment *more = realloc(glibc->mmapped, (count ? 2 * count : 1) * sizeof(*more));
+		if (!more)
+			return;
+		glibc->mmapped = more;
+	}
+	glibc->mmapped[glibc->mmapped_count++] = (struct glibc_segment){start, end};
+}
+
+static void walk_mapping(struct glibc *glibc, struct peek *peek, const struct mapping *mapping, glibc_skip *skip,
 			 glibc_visitor *visit, void *context, struct glibc_totals *totals)
 {
 	unsigned strange = 0;
@@ -158,6 +173,7 @@ static void walk_mapping(struct peek *peek, const struct mapping *mapping, glibc
 			page += PAGE;
 			continue;
 		}
+		remember(glibc, page, page + size);
 		totals->mmapped += size;
 		totals->mmapped_chunks++;
 		visit_mmapped(peek, page, size, visit, context);
@@ -166,11 +182,11 @@ static void walk_mapping(struct peek *peek, const struct mapping *mapping, glibc
 	}
 }
 
-void glibc_walk_mmapped(struct peek *peek, glibc_skip *skip, glibc_visitor *visit, void *context,
+void glibc_walk_mmapped(struct glibc *glibc, struct peek *peek, glibc_skip *skip, glibc_visitor *visit, void *context,
 			struct glibc_totals *totals)
 {
 	const struct maps *maps = target_maps(peek_target(peek));
 	for (size_t i = 0; i < maps->count; i++)
 		if (can_be_mmapped_chunks(&maps->items[i]))
-			walk_mapping(peek, &maps->items[i], skip, visit, context, totals);
+			walk_mapping(glibc, peek, &maps->items[i], skip, visit, context, totals);
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pymalloc, as sys._debugmallocstats() tells of it, and the C library's malloc.
+ * Sizes are bytes.
+ */
+#ifndef HEAPSPY_ALLOCATOR_H
+#define HEAPSPY_ALLOCATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Blocks of one size. */
+struct heapspy_size_class {
+	uint32_t block;         /* size of a block */
+	uint64_t pools;         /* pools that hold at least one */
+	uint64_t blocks_in_use;
+	uint64_t blocks_free;   /* in those pools */
+};
+
+#define HEAPSPY_SIZE_CLASSES 32
+
+/* pymalloc. arenas is 0 where it is not in use. */
+struct heapspy_allocator {
+	uint64_t arenas, arena_size;
+	uint64_t arenas_allocated; /* since the start; HEAPSPY_UNKNOWN in stripped builds up to 3.11 */
+	uint64_t arenas_highwater; /* the most there were at once; as above */
+	uint64_t pools, pool_size; /* pools that are in use */
+	uint64_t pools_free;
+	uint64_t blocks_in_use, bytes_in_use;
+	uint64_t bytes_free;         /* free blocks in pools in use */
+	uint64_t bytes_pool_headers; /* lost to headers, */
+	uint64_t bytes_quantization; /* to what is left behind the last block of a pool, */
+	uint64_t bytes_alignment;    /* and to arenas that are not aligned to pools */
+	uint64_t raw_blocks, raw_bytes; /* of those in use, blocks that hold no object: keys of
+	                                   dicts, items of lists, and the like */
+	uint64_t sparse_arenas; /* less than a tenth in use, and so kept from going back */
+	uint64_t sparse_bytes;  /* what they hold */
+	struct heapspy_size_class classes[HEAPSPY_SIZE_CLASSES];
+};
+
+/* The malloc of the C library, as mallinfo2() counts. */
+struct heapspy_malloc {
+	uint64_t arenas; /* 0: it is not glibc's, or was not found */
+	uint64_t bytes_in_use, bytes_free;
+	uint64_t mmapped; /* bytes of blocks with mappings of their own; not in bytes_in_use */
+};
+
+#endif
