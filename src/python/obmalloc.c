@@ -141,21 +141,31 @@ static uint32_t mark_free(const uint8_t *bytes, uint64_t address, uint64_t block
 	return count;
 }
 
+bool pool_peek(const struct python *python, const uint8_t *header, uint32_t *ret_used,
+	       uint32_t *ret_block_size)
+{
+	const struct layout *layout = &python->layout;
+	uint32_t class = get_u32(header, OFFSET(layout, PoolHeader, szidx));
+	uint32_t used = get_u32(header, OFFSET(layout, PoolHeader, ref_count));
+	if (used == 0 || used > POOL_MAX_BLOCKS || class >= POOL_CLASSES)
+		return false;
+	*ret_used = used;
+	*ret_block_size = (class + 1) * POOL_ALIGNMENT;
+	return true;
+}
+
 bool pool_decode(const struct python *python, const uint8_t *bytes, uint64_t address,
 		 uint64_t pool_size, struct pool *ret_pool)
 {
 	const struct layout *layout = &python->layout;
-	uint32_t class = get_u32(bytes, OFFSET(layout, PoolHeader, szidx));
 	uint32_t next_offset = get_u32(bytes, OFFSET(layout, PoolHeader, nextoffset));
-	uint32_t used = get_u32(bytes, OFFSET(layout, PoolHeader, ref_count));
-	if (used == 0 || class >= POOL_CLASSES || next_offset < POOL_OVERHEAD || next_offset > pool_size)
+	if (!pool_peek(python, bytes, &ret_pool->used, &ret_pool->block_size) ||
+	    next_offset < POOL_OVERHEAD || next_offset > pool_size)
 		return false;
-	ret_pool->block_size = (class + 1) * POOL_ALIGNMENT;
 	ret_pool->carved = (next_offset - POOL_OVERHEAD) / ret_pool->block_size;
-	ret_pool->used = used;
 	memset(ret_pool->free, 0, (ret_pool->carved + 63) / 64 * sizeof(ret_pool->free[0]));
 	uint64_t chain = get_u64(bytes, OFFSET(layout, PoolHeader, freeblock));
 	uint32_t free_count = mark_free(bytes, address, chain, ret_pool);
-	ret_pool->consistent = ret_pool->carved - free_count == used;
+	ret_pool->consistent = ret_pool->carved - free_count == ret_pool->used;
 	return true;
 }

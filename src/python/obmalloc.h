@@ -43,6 +43,11 @@ enum fault obmalloc_arenas(struct python *python, struct arenas *ret_arenas);
 
 void arenas_fini(struct arenas *arenas);
 
+/* Blocks in use and their size, from a copy of the header alone. False when it is no
+ * pool in use. */
+bool pool_peek(const struct python *python, const uint8_t *header, uint32_t *ret_used,
+	       uint32_t *ret_block_size);
+
 /* A pool, decoded from a copy of its bytes. */
 struct pool {
 	uint32_t block_size;
