@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attaching: from a PID to a proven CPython runtime that can be read.
+ * Attaching: from a PID, or a core file, to a proven CPython runtime that can be read.
  *
  * Attaching only opens files of /proc and reads memory; the target is neither
  * stopped nor changed. A `struct heapspy` belongs to one thread at a time.
@@ -30,11 +30,25 @@ struct heapspy_attach_options {
 	enum heapspy_layout_source layout;
 };
 
+/* X(NAME, name in JSON) */
+#define HEAPSPY_TARGET_KINDS(X)                                                   \
+	X(PROCESS, "process")                                                     \
+	X(CORE, "core")         /* core file of the kernel or a debugger */       \
+	X(SNAPSHOT, "snapshot") /* written by heapspy: <heapspy/snapshot.h> */
+
+enum heapspy_target_kind {
+#define X(name, json_name) HEAPSPY_TARGET_##name,
+	HEAPSPY_TARGET_KINDS(X)
+#undef X
+};
+
 struct heapspy_target_info {
-	pid_t pid;
+	enum heapspy_target_kind kind;
+	pid_t pid;      /* of a file: the one its process had, 0 where it does not say */
+	char *path;     /* of the file, as it was given, sanitised; NULL: a process */
 	char **command; /* argv of the target, sanitised UTF-8; NULL at the end */
-	char *executable;
-	double uptime; /* seconds since the process started */
+	char *executable; /* NULL: not known */
+	double uptime;  /* seconds since the process started; negative: not known */
 };
 
 struct heapspy_python_info {
@@ -51,11 +65,21 @@ struct heapspy_python_info {
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
 heapspy_attach(pid_t pid, const struct heapspy_attach_options *options, struct heapspy **ret_heapspy);
 
+/* A core file: the kernel's, gcore's, or a snapshot. What it left out is read from
+ * the program files on this machine, where they are those of its process.
+ * HEAPSPY_BAD_FILE: it is no core, or damaged; the error says where. */
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_open(const char *path, const struct heapspy_attach_options *options,
+	     struct heapspy **ret_heapspy);
+
 /* Takes NULL. */
 HEAPSPY_API void heapspy_detach(struct heapspy *heapspy);
 
 /* Both live as long as the attachment. */
 HEAPSPY_API const struct heapspy_target_info *heapspy_target_info(const struct heapspy *heapspy);
 HEAPSPY_API const struct heapspy_python_info *heapspy_python_info(const struct heapspy *heapspy);
+
+/* "process", "core", "snapshot". Static text. */
+HEAPSPY_API const char *heapspy_target_kind_name(enum heapspy_target_kind kind);
 
 #endif

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "python/obmalloc.h"
+#include "heap/account.h"
+#include "python/allocator.h"
 #include "target/proc.h"
 
 void heapspy_detach(struct heapspy *heapspy)
@@ -14,6 +16,7 @@ void heapspy_detach(struct heapspy *heapspy)
 		return;
 	proc_command_free(heapspy->target_info.command);
 	free(heapspy->target_info.executable);
+	free(heapspy->target_info.path);
 	python_free(heapspy->python);
 	target_free(heapspy->target);
 	free(heapspy);
@@ -30,8 +33,7 @@ static struct heapspy_error *fill_target_info(struct heapspy *heapspy)
 	if (!info->command)
 		return error_no_memory();
 	info->executable = proc_read_executable(proc);
-	if (proc_read_stat(proc, "stat", &stat))
-		info->uptime = proc_uptime(stat.start_time);
+	info->uptime = proc_read_stat(proc, "stat", &stat) ? proc_uptime(stat.start_time) : -1;
 	return NULL;
 }
 
@@ -44,20 +46,6 @@ static void format_version(uint32_t hexversion, char *buffer, size_t size)
 	if (level != 0xf)
 		snprintf(buffer + length, size - (size_t)length, "%s%u",
 			 level == 0xa ? "a" : level == 0xb ? "b" : "rc", serial);
-}
-
-/* As PYTHONMALLOC names them, without mimalloc: only free-threaded builds and
- * PYTHONMALLOC=mimalloc use it, and its blocks are not told apart from malloc's. */
-static const char *allocator_name(struct python *python)
-{
-	struct arenas arenas;
-	if (obmalloc_arenas(python, &arenas) != FAULT_NONE)
-		return "unknown";
-	bool pymalloc = arenas.count != 0;
-	arenas_fini(&arenas);
-	if (pymalloc)
-		return python->hook_bytes ? "pymalloc_debug" : "pymalloc";
-	return python->hook_bytes ? "malloc_debug" : "malloc";
 }
 
 static void fill_python_info(struct heapspy *heapspy)
@@ -73,16 +61,25 @@ static void fill_python_info(struct heapspy *heapspy)
 	info->layout_source = python->layout_source;
 }
 
+struct heapspy_error *attach_python(struct heapspy *heapspy,
+				    const struct heapspy_attach_options *options)
+{
+	enum heapspy_layout_source source = options ? options->layout : HEAPSPY_LAYOUT_AUTO;
+	struct heapspy_error *error = python_open(heapspy->target, source, &heapspy->python);
+	if (!error)
+		fill_python_info(heapspy);
+	return error;
+}
+
 struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
 				     struct heapspy **ret_heapspy)
 {
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = calloc(1, sizeof(*heapspy));
 	if (!heapspy)
 		return error_no_memory();
-	enum heapspy_layout_source source = options ? options->layout : HEAPSPY_LAYOUT_AUTO;
 	struct heapspy_error *error = target_open_process(pid, &heapspy->target);
 	if (!error)
-		error = python_open(heapspy->target, source, &heapspy->python);
+		error = attach_python(heapspy, options);
 	if (error) {
 		/* What could not be read may only be what is no longer there. */
 		struct heapspy_error *gone = heapspy->target ? attach_verify(heapspy) : NULL;
@@ -93,9 +90,18 @@ struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_opti
 	}
 	if ((error = fill_target_info(heapspy)))
 		return error;
-	fill_python_info(heapspy);
 	*ret_heapspy = take_pointer(heapspy);
 	return NULL;
+}
+
+const char *heapspy_target_kind_name(enum heapspy_target_kind kind)
+{
+	static const char *const names[] = {
+#define X(name, json_name) [HEAPSPY_TARGET_##name] = json_name,
+		HEAPSPY_TARGET_KINDS(X)
+#undef X
+	};
+	return names[kind];
 }
 
 const struct heapspy_target_info *heapspy_target_info(const struct heapspy *heapspy)
@@ -118,8 +124,8 @@ struct heapspy_error *attach_refresh(struct heapspy *heapspy)
 	enum fault fault = python_list_interpreters(python);
 	if (fault == FAULT_NONE)
 		return NULL;
-	return error_from_fault(fault, python->address, "cannot list the interpreters of process %d",
-				(int)target_pid(heapspy->target));
+	return error_from_fault(fault, python->address, "cannot list the interpreters of %s",
+				target_name(heapspy->target));
 }
 
 struct heapspy_error *attach_verify(struct heapspy *heapspy)
@@ -127,6 +133,19 @@ struct heapspy_error *attach_verify(struct heapspy *heapspy)
 	enum fault fault = target_verify(heapspy->target);
 	if (fault == FAULT_NONE)
 		return NULL;
-	return error_from_fault(fault, 0, "process %d is no longer the one that was attached",
-				(int)target_pid(heapspy->target));
+	return error_from_fault(fault, 0, "%s is no longer the one that was attached",
+				target_name(heapspy->target));
+}
+
+double attach_time(const struct heapspy *heapspy)
+{
+	return attach_is_file(heapspy) ? heapspy->time : clock_now();
+}
+
+struct heapspy_error *attach_memory(struct heapspy *heapspy, struct heapspy_memory *ret_memory)
+{
+	if (!attach_is_file(heapspy))
+		return account_read(heapspy->target, ret_memory);
+	*ret_memory = heapspy->memory;
+	return NULL;
 }

@@ -4,6 +4,7 @@
 #define HEAP_ATTACH_H
 
 #include <heapspy/attach.h>
+#include <heapspy/memory.h>
 
 #include "python/runtime.h"
 #include "target/target.h"
@@ -13,7 +14,25 @@ struct heapspy {
 	struct python *python;
 	struct heapspy_target_info target_info;
 	struct heapspy_python_info python_info;
+	/* Of a file: when its memory was taken, and how the kernel accounted it. */
+	double time;
+	struct heapspy_memory memory;
 };
+
+/* From a target to what is said of it: finds its Python and fills in python_info. */
+struct heapspy_error *attach_python(struct heapspy *heapspy,
+				    const struct heapspy_attach_options *options);
+
+static inline bool attach_is_file(const struct heapspy *heapspy)
+{
+	return heapspy->target_info.kind != HEAPSPY_TARGET_PROCESS;
+}
+
+/* When memory that is read now is of: seconds since the epoch. */
+double attach_time(const struct heapspy *heapspy);
+
+/* The memory account: of a file, the one it brought along. HEAPSPY_GONE. */
+struct heapspy_error *attach_memory(struct heapspy *heapspy, struct heapspy_memory *ret_memory);
 
 /* A fresh look: maps, presence of pages, interpreters. At the start of a sample. */
 struct heapspy_error *attach_refresh(struct heapspy *heapspy);

@@ -9,11 +9,12 @@
 #include "heap/account_split.h"
 #include "heap/attach.h"
 #include "heap/census.h"
+#include "target/core.h"
 
 /* The public struct, and what it points into. */
 struct dump {
 	struct heapspy_dump public;
-	const char *reasons[4];
+	const char *reasons[8];
 };
 
 void heapspy_dump_free(struct heapspy_dump *dump)
@@ -113,6 +114,19 @@ static void fill_capture(struct dump *dump, const struct census *census)
 			"a list of the collector changed while it was read: objects by generation are estimates";
 }
 
+/* What a core file lacks. */
+static void add_reasons_of_file(struct dump *dump, struct heapspy *heapspy)
+{
+	const struct core_facts *facts = target_core_facts(heapspy->target);
+	if (facts && facts->cut_off)
+		dump->reasons[dump->public.incomplete_count++] =
+			"the file is cut off: a part of the memory is missing";
+	if (facts && facts->files_absent)
+		dump->reasons[dump->public.incomplete_count++] =
+			"the file leaves out pages of programs that are not on this machine: "
+			"names and sizes of some types are not known";
+}
+
 static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 {
 	struct heapspy_error *error = attach_refresh(heapspy);
@@ -122,9 +136,10 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 	if ((error = census_take(heapspy->python, &census)) ||
 	    (error = fill_interpreters(&dump->public, heapspy, census)) ||
 	    (error = fill_types(&dump->public, heapspy->python, census)) ||
-	    (error = account_read(heapspy->target, &dump->public.memory)))
+	    (error = attach_memory(heapspy, &dump->public.memory)))
 		return error;
-	account_split(heapspy->target, census, &dump->public.memory);
+	if (!attach_is_file(heapspy))
+		account_split(heapspy->target, census, &dump->public.memory);
 	dump->public.allocator = census->allocator;
 	dump->public.malloc = (struct heapspy_malloc){
 		.arenas = census->glibc.arena_count,
@@ -133,6 +148,7 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 		.mmapped = census->malloc.mmapped,
 	};
 	fill_capture(dump, census);
+	add_reasons_of_file(dump, heapspy);
 	return attach_verify(heapspy);
 }
 
@@ -144,7 +160,7 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy, struct heapspy_dump 
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *public = &dump->public;
 	double start = clock_monotonic();
 	uint64_t bytes_read = target_bytes_read(heapspy->target);
-	public->capture.time = clock_now();
+	public->capture.time = attach_time(heapspy);
 	struct heapspy_error *error = take(heapspy, dump);
 	if (error) {
 		/* What went wrong may only be that the process went. */

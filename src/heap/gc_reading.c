@@ -44,7 +44,7 @@ static enum fault read_once(struct python *python, struct heapspy_interpreter **
 struct heapspy_error *heapspy_gc_read(struct heapspy *heapspy, struct heapspy_gc_reading *ret_reading)
 {
 	struct python *python = heapspy->python;
-	struct heapspy_gc_reading reading = {.time = clock_now()};
+	struct heapspy_gc_reading reading = {.time = attach_time(heapspy)};
 	double start = clock_monotonic();
 	enum fault fault = FAULT_NONE;
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
@@ -55,8 +55,8 @@ struct heapspy_error *heapspy_gc_read(struct heapspy *heapspy, struct heapspy_gc
 	struct heapspy_error *error = attach_verify(heapspy);
 	if (!error && fault != FAULT_NONE)
 		error = error_from_fault(fault, python->interpreters[0].gc,
-					 "cannot read the collector of process %d",
-					 (int)target_pid(heapspy->target));
+					 "cannot read the collector of %s",
+					 target_name(heapspy->target));
 	if (error) {
 		if (fault == FAULT_NONE)
 			free(reading.interpreters);

@@ -39,8 +39,8 @@ static struct heapspy_error *refuse(struct target *target, uint32_t hexversion, 
 	char version[16] = "(unknown)";
 	if (hexversion)
 		version_text(hexversion, version);
-	return error_why(error_new(HEAPSPY_REFUSED, "cannot read process %d: it runs Python %s",
-				   (int)target_pid(target), version),
+	return error_why(error_new(HEAPSPY_REFUSED, "cannot read %s: it runs Python %s", target_name(target),
+				   version),
 			 "%s", why);
 }
 
@@ -229,42 +229,42 @@ static struct heapspy_error *explain(struct target *target, const struct candida
 				     const struct trial *trial)
 {
 	int pid = (int)target_pid(target);
+	const char *name = target_name(target);
 	char version[16] = "?";
 	if (candidates->count && candidates->items[0].hexversion)
 		version_text(candidates->items[0].hexversion, version);
 	switch (trial->verdict) {
 	case VERDICT_NOT_READY:
 		return error_remedy(error_why(error_new(HEAPSPY_NOT_READY,
-							"cannot read process %d: its Python %s is not "
-							"initialised", pid, version),
+							"cannot read %s: its Python %s is not "
+							"initialised", name, version),
 					      "%s", trial->reason),
 				    "heapspy dump %d   # once it has started", pid);
 	case VERDICT_FINALIZING:
 		return error_why(error_new(HEAPSPY_NOT_READY,
-					   "cannot read process %d: its Python %s is coming to its end",
-					   pid, version), "%s", trial->reason);
+					   "cannot read %s: its Python %s is coming to its end",
+					   name, version), "%s", trial->reason);
 	case VERDICT_UNREADABLE:
 		return error_why(error_new(HEAPSPY_INCOMPLETE,
-					   "cannot read process %d: its Python %s is out of reach", pid,
+					   "cannot read %s: its Python %s is out of reach", name,
 					   version), "%s", trial->reason);
 	case VERDICT_PROVEN:
 	case VERDICT_WRONG:
 		break;
 	}
 	return error_remedy(error_why(error_new(HEAPSPY_REFUSED,
-						"cannot read process %d: its Python %s is a build that "
-						"no known layout fits", pid, version),
+						"cannot read %s: its Python %s is a build that "
+						"no known layout fits", name, version),
 				      "%s", trial->reason),
 			    "heapspy doctor -v %d", pid);
 }
 
 static struct heapspy_error *nothing_found(struct target *target, const struct candidates *candidates)
 {
-	int pid = (int)target_pid(target);
 	if (candidates->other_python)
-		return error_why(error_new(HEAPSPY_REFUSED, "cannot read process %d: it runs PyPy", pid),
+		return error_why(error_new(HEAPSPY_REFUSED, "cannot read %s: it runs PyPy", target_name(target)),
 				 "heapspy reads CPython 3.8 to 3.15");
-	return error_remedy(error_why(error_new(HEAPSPY_NOT_PYTHON, "process %d is not a Python process", pid),
+	return error_remedy(error_why(error_new(HEAPSPY_NOT_PYTHON, "%s is not a Python process", target_name(target)),
 				      "no file it maps holds a CPython runtime"),
 			    "heapspy ps");
 }

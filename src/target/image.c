@@ -132,6 +132,18 @@ static void image_read_many(struct target *target, struct target_read *reads, si
 	}
 }
 
+/* Of anonymous memory only what was touched is in a run. */
+static uint64_t image_next_data(struct target *target, uint64_t address, uint64_t end)
+{
+	struct image *image = (struct image *)target;
+	const struct mapping *mapping = maps_find(&target->maps, address);
+	if (!mapping || mapping_is_file(mapping))
+		return address;
+	size_t next = run_after(image, address);
+	uint64_t start = next < image->content.run_count ? image->content.runs[next].start : end;
+	return start > end ? end : start > address ? start : address;
+}
+
 static struct heapspy_error *image_refresh(struct target *target)
 {
 	(void)target;
@@ -166,6 +178,7 @@ static const struct target_ops image_ops = {
 	.refresh = image_refresh,
 	.verify = image_verify,
 	.open_mapped_file = image_open_mapped_file,
+	.next_data = image_next_data,
 };
 
 struct target *image_new(struct target *live, struct image_content *content)

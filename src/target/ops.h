@@ -25,13 +25,17 @@ struct target_ops {
 	enum fault (*verify)(struct target *target);
 
 	int (*open_mapped_file)(struct target *target, const struct mapping *mapping);
+
+	/* May be NULL: then all memory counts as data. */
+	uint64_t (*next_data)(struct target *target, uint64_t address, uint64_t end);
 };
 
 struct target {
 	const struct target_ops *ops;
 	struct maps maps;
-	pid_t pid;          /* 0: not a live process */
-	int proc_directory; /* -1: likewise */
+	pid_t pid;          /* of a core: the one it had, if that is known; 0: none */
+	int proc_directory; /* -1: not a live process */
+	char name[128];     /* target_name(); empty: "process PID" */
 	uint64_t bytes_read;
 };
 

@@ -73,6 +73,7 @@ static const struct target_ops process_ops = {
 	.refresh = process_refresh,
 	.verify = process_verify,
 	.open_mapped_file = process_open_mapped_file,
+	.next_data = process_next_data,
 };
 
 static int open_of_task(const struct process_target *process, const char *file)

@@ -63,6 +63,9 @@ void process_read_many(struct target *target, struct target_read *reads, size_t 
 uint64_t process_read_clean(struct process_target *process, const struct mapping *mapping,
 			    uint64_t address, void *buffer, uint64_t length, enum fault *fault);
 
+/* process_data.c */
+uint64_t process_next_data(struct target *target, uint64_t address, uint64_t end);
+
 /* mapped_file.c */
 int process_open_mapped_file(struct target *target, const struct mapping *mapping);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "target/target.h"
 
+#include <stdio.h>
+
 #include "target/ops.h"
 
 void target_free(struct target *target)
@@ -34,6 +36,11 @@ void target_read_many(struct target *target, struct target_read *reads, size_t c
 	target->ops->read_many(target, reads, count);
 }
 
+uint64_t target_next_data(struct target *target, uint64_t address, uint64_t end)
+{
+	return target->ops->next_data ? target->ops->next_data(target, address, end) : address;
+}
+
 const struct maps *target_maps(const struct target *target)
 {
 	return &target->maps;
@@ -52,6 +59,13 @@ enum fault target_verify(struct target *target)
 pid_t target_pid(const struct target *target)
 {
 	return target->pid;
+}
+
+const char *target_name(struct target *target)
+{
+	if (!target->name[0])
+		snprintf(target->name, sizeof(target->name), "process %d", (int)target->pid);
+	return target->name;
 }
 
 int target_open_mapped_file(struct target *target, const struct mapping *mapping)

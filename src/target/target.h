@@ -55,6 +55,11 @@ enum fault target_read_some(struct target *target, uint64_t address, void *buffe
  * own fault. */
 void target_read_many(struct target *target, struct target_read *reads, size_t count);
 
+/* The first address from `address` on, below `end`, that may hold anything but
+ * zeros; `end` if there is none. Both in one mapping: for going over memory that
+ * was never touched without reading it. */
+uint64_t target_next_data(struct target *target, uint64_t address, uint64_t end);
+
 /* The mappings as of the last refresh. */
 const struct maps *target_maps(const struct target *target);
 
@@ -65,8 +70,12 @@ struct heapspy_error *target_refresh(struct target *target);
  * its PID not reused, no exec since. Bytes read before count only after this. */
 enum fault target_verify(struct target *target);
 
-/* 0 for a core file. */
+/* Of a core file: the one its process had, 0 where that is not known. */
 pid_t target_pid(const struct target *target);
+
+/* What to call it in a message: "process 12", "the process of core.12". Sanitised;
+ * lives as long as the target. */
+const char *target_name(struct target *target);
 
 /* A descriptor of the file behind a mapping, checked to be that very file even
  * if its path is gone or means another file by now; -1 where it cannot be had.

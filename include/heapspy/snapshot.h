@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Snapshots: an ELF core file with the memory that analysis needs, and a note that
+ * says when it was taken, of what, and how the kernel accounted its memory.
+ *
+ * heapspy_open() reads it, on this machine or another: what it needs of the
+ * program files is in it. gdb opens it as well, without registers.
+ */
+#ifndef HEAPSPY_SNAPSHOT_H
+#define HEAPSPY_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include <heapspy/api.h>
+#include <heapspy/attach.h>
+#include <heapspy/error.h>
+
+struct heapspy_snapshot {
+	double time;      /* when it was taken: seconds since the epoch */
+	double duration;  /* seconds */
+	double pause;     /* seconds for which the target was stopped */
+	uint64_t size;    /* of the file: bytes */
+	uint64_t stored;  /* of that, what takes space on the disk: the rest is holes */
+	uint64_t memory;  /* bytes of memory wanted */
+	uint64_t missing; /* of that, what could not be had */
+};
+
+/* `fd` is of an empty regular file, opened for writing, and stays the caller's. It
+ * holds the memory of the process: give it a mode of 0600. After an error what is
+ * in it is of no use. */
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_snapshot_write(struct heapspy *heapspy, int fd, struct heapspy_snapshot *ret_snapshot);
+
+#endif
