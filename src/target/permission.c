@@ -85,10 +85,10 @@ void permission_learn(pid_t pid, int proc, int errnum, struct permission_facts *
 	if (proc_read_status(proc, "status", &target)) {
 		memcpy(facts.uids, target.uid, sizeof(facts.uids));
 		facts.caps = target.cap_permitted;
-		/* The kernel gives the files of one that is not dumpable to root:
-		 * task_dump_owner() in fs/proc/base.c. */
+		/* The kernel gives the files of one that is not dumpable to root, but not
+		 * its directory: task_dump_owner() in fs/proc/base.c. */
 		struct stat stat;
-		facts.dumpable = fstat(proc, &stat) < 0 || stat.st_uid == target.uid[1];
+		facts.dumpable = fstatat(proc, "mem", &stat, 0) < 0 || stat.st_uid == target.uid[1];
 	}
 	*ret_facts = facts;
 }

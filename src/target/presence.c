@@ -25,6 +25,7 @@ struct presence_chunk {
 	size_t known; /* pages the kernel told of */
 	uint64_t present[CHUNK_WORDS];
 	uint64_t swapped[CHUNK_WORDS];
+	uint64_t left[CHUNK_WORDS]; /* seen present before, and not since */
 };
 
 void presence_init(struct presence *presence, int fd)
@@ -89,12 +90,15 @@ static void learn(struct presence *presence, struct presence_chunk *chunk, uint6
 	ssize_t got = io_pread_all(presence->fd, entries, sizeof(entries), offset);
 	size_t count = got < 0 ? 0 : got / sizeof(*entries);
 
+	struct presence_chunk before = *chunk;
 	*chunk = (struct presence_chunk){
 		.key = key, .operation = presence->operation, .known = count};
 	for (size_t i = 0; i < count; i++) {
 		chunk->present[i / 64] |= (uint64_t)!!(entries[i] & PAGEMAP_PRESENT) << i % 64;
 		chunk->swapped[i / 64] |= (uint64_t)!!(entries[i] & PAGEMAP_SWAPPED) << i % 64;
 	}
+	for (size_t i = 0; i < CHUNK_WORDS; i++)
+		chunk->left[i] = (before.present[i] | before.left[i]) & ~chunk->present[i];
 }
 
 static struct presence_chunk *chunk_of(struct presence *presence, uint64_t address)
@@ -116,14 +120,33 @@ static struct presence_chunk *chunk_of(struct presence *presence, uint64_t addre
 	return chunk;
 }
 
+/* The pages of a word of the bitmaps that are in `state`. */
+static uint64_t pages_in(const struct presence_chunk *chunk, size_t word, enum page_state state)
+{
+	uint64_t present = chunk->present[word];
+	uint64_t swapped = chunk->swapped[word] & ~present;
+	uint64_t left = chunk->left[word] & ~present & ~swapped;
+	switch (state) {
+	case PAGE_PRESENT:
+		return present;
+	case PAGE_SWAPPED:
+		return swapped;
+	case PAGE_LEFT:
+		return left;
+	default:
+		return ~(present | swapped | left);
+	}
+}
+
 static enum page_state state_of(const struct presence_chunk *chunk, size_t page)
 {
-	uint64_t bit = UINT64_C(1) << page % 64;
+	static const enum page_state states[] = {PAGE_PRESENT, PAGE_SWAPPED, PAGE_LEFT};
 	if (page >= chunk->known)
 		return PAGE_UNKNOWN;
-	if (chunk->present[page / 64] & bit)
-		return PAGE_PRESENT;
-	return chunk->swapped[page / 64] & bit ? PAGE_SWAPPED : PAGE_NEVER;
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		if (pages_in(chunk, page / 64, states[i]) >> page % 64 & 1)
+			return states[i];
+	return PAGE_NEVER;
 }
 
 /* The first page after `page` that is not in `state`. */
@@ -132,11 +155,7 @@ static size_t run_end(const struct presence_chunk *chunk, size_t page, enum page
 	if (state == PAGE_UNKNOWN)
 		return CHUNK_PAGES;
 	for (size_t word = page / 64; word < CHUNK_WORDS; word++) {
-		uint64_t present = chunk->present[word], swapped = chunk->swapped[word] & ~present;
-		uint64_t same = state == PAGE_PRESENT ? present :
-				state == PAGE_SWAPPED ? swapped :
-							~(present | swapped);
-		uint64_t other = ~same;
+		uint64_t other = ~pages_in(chunk, word, state);
 		if (word == page / 64)
 			other &= ~UINT64_C(0) << page % 64;
 		if (other) {

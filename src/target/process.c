@@ -125,7 +125,7 @@ struct heapspy_error *target_open_process(pid_t pid, struct target **ret_target)
 	process->base.proc_directory = -1;
 	process->identity = (struct identity){.pid = pid, .proc = -1, .pidfd = -1};
 	process->mem = process->maps = process->pagemap = -1;
-	process->vm_readv = true;
+	process->vm_readv = process->may_query = true;
 	for (size_t i = 0; i < CACHED_FILES; i++)
 		process->files[i].fd = -1;
 	CLEANUP(target_freep) struct target *target = &process->base;

@@ -47,6 +47,9 @@ struct process_target {
 	bool gone;
 	struct presence presence;
 	uint64_t missing; /* bytes of the current operation that could not be had */
+	bool may_query;   /* procmap_query() works here */
+	struct mapping checked; /* what it said last, in the operation `checked_in` */
+	uint64_t checked_in;
 	struct batch batch;
 	struct cached_file files[CACHED_FILES];
 	size_t next_file;

@@ -14,6 +14,7 @@
 
 #include "base/io.h"
 #include "target/process.h"
+#include "target/procmap_query.h"
 
 /* The kernel cuts one call at 0x7ffff000 bytes, which looks like a fault. */
 static const uint64_t BATCH_BYTES = UINT64_C(1) << 30;
@@ -115,11 +116,14 @@ static size_t get_past(struct process_target *process, size_t first)
 		}
 	}
 	uint64_t run;
-	enum fault fault = FAULT_UNMAPPED;
-	if (presence_anew(&process->presence, address, &run) != PAGE_PRESENT)
+	enum page_state state = presence_anew(&process->presence, address, &run);
+	enum fault fault = state == PAGE_SWAPPED ? FAULT_ABSENT : FAULT_TORN;
+	if (state != PAGE_PRESENT)
 		length = run;
-	else if (process->pagemap >= 0 || !is_readable(process, address))
+	else if (process->presence.fd >= 0 || !is_readable(process, address))
 		fault = FAULT_DENIED;
+	else
+		fault = FAULT_UNMAPPED;
 	if (length > local->iov_len)
 		length = local->iov_len;
 	miss(process, batch->fault[first], local->iov_base, length, fault);
@@ -242,6 +246,56 @@ uint64_t process_read_clean(struct process_target *process, const struct mapping
 	return process->missing;
 }
 
+/* Is it still what it was at the last refresh? Nothing else tells memory never
+ * touched from memory that was there and is unmapped by now. Believed throughout an
+ * operation; taken for granted where the kernel does not answer. *length is cut to
+ * what the answer holds for. */
+static enum fault check_mapping(struct process_target *process, const struct mapping *mapping,
+				uint64_t address, uint64_t *length)
+{
+	struct mapping *now = &process->checked;
+	if (!process->may_query)
+		return FAULT_NONE;
+	if (process->checked_in != process->presence.operation || address < now->start ||
+	    address >= now->end) {
+		int errnum = procmap_query(process->maps, address, now);
+		if (errnum == ENOENT) {
+			*now = (struct mapping){0};
+			if (*length > page_rest(address))
+				*length = page_rest(address);
+			return FAULT_UNMAPPED;
+		}
+		if (errnum) {
+			process->may_query = errnum == ESRCH;
+			return target_verify(&process->base);
+		}
+		process->checked_in = process->presence.operation;
+	}
+	if (*length > now->end - address)
+		*length = now->end - address;
+	bool same = now->inode == mapping->inode && now->device == mapping->device;
+	return same && now->flags & MAPPING_READ ? FAULT_NONE : FAULT_TORN;
+}
+
+/* Why a page that is not in memory cannot be had; FAULT_NONE: it can, as zeros or
+ * from its file. */
+static enum fault absent_fault(struct process_target *process, const struct mapping *mapping,
+			       enum page_state state, uint64_t address, uint64_t *length)
+{
+	if (is_of_kernel(mapping))
+		return FAULT_UNMAPPED;
+	/* The kernel had nothing to say of a mapped page: is the address space gone? */
+	if (state == PAGE_UNKNOWN)
+		return target_verify(&process->base) ?: FAULT_ABSENT;
+	if (state == PAGE_SWAPPED)
+		return FAULT_ABSENT;
+	if (state == PAGE_LEFT)
+		return FAULT_TORN;
+	if (!(mapping->flags & MAPPING_READ))
+		return FAULT_DENIED;
+	return check_mapping(process, mapping, address, length);
+}
+
 /* A run of pages that are not in memory. Returns how much of it was dealt with:
  * at most to the end of the mapping. */
 static uint64_t read_absent(struct process_target *process, enum page_state state, uint64_t address,
@@ -256,15 +310,9 @@ static uint64_t read_absent(struct process_target *process, enum page_state stat
 	}
 	if (length > mapping->end - address)
 		length = mapping->end - address;
-	/* The kernel had nothing to say of a mapped page: is the address space gone? */
-	if (state == PAGE_UNKNOWN)
-		miss(process, slot, buffer, length, target_verify(&process->base) ?: FAULT_ABSENT);
-	else if (is_of_kernel(mapping))
-		miss(process, slot, buffer, length, FAULT_UNMAPPED);
-	else if (state == PAGE_SWAPPED)
-		miss(process, slot, buffer, length, FAULT_ABSENT);
-	else if (!(mapping->flags & MAPPING_READ))
-		miss(process, slot, buffer, length, FAULT_DENIED);
+	enum fault fault = absent_fault(process, mapping, state, address, &length);
+	if (fault != FAULT_NONE)
+		miss(process, slot, buffer, length, fault);
 	else
 		read_clean(process, mapping, address, buffer, length, slot);
 	return length;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* One mapping, asked of the kernel by address: Linux 6.11, include/uapi/linux/fs.h. */
+#ifndef TARGET_PROCMAP_QUERY_H
+#define TARGET_PROCMAP_QUERY_H
+
+#include "target/maps.h"
+
+/* `maps`: a descriptor of /proc/PID/maps. The mapping at this address as it is now,
+ * without its path: 0; or an errno: ENOENT where nothing is mapped, ESRCH where the
+ * process is gone, others where the kernel does not answer such questions. */
+int procmap_query(int maps, uint64_t address, struct mapping *ret_mapping);
+
+#endif
