@@ -86,7 +86,9 @@ void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, s
 	struct measure measure;
 	if (!make_room(counter, type))
 		return;
-	if (sizes_measure(counter->sizes, &object, &measure) != FAULT_NONE)
+	if (object.type->fixed)
+		measure = (struct measure){.bytes = object.type->fixed};
+	else if (sizes_measure(counter->sizes, &object, &measure) != FAULT_NONE)
 		counter->torn++;
 	struct tally *tally = &counter->tallies[type];
 	uint64_t one = columns & COUNT_MINUS ? UINT64_MAX : 1;
@@ -114,7 +116,8 @@ static bool is_believable(struct counter *counter, const struct found_object *fo
 {
 	struct python *python = counter->python;
 	if (!found->next) {
-		uint64_t refcount = object_word(block, found->prefix);
+		uint64_t refcount = object_word(
+			block, found->prefix + (size_t)OFFSET(&python->layout, Object, ob_refcnt));
 		return !maps_find(target_maps(python->target), (uint32_t)refcount);
 	}
 	uint64_t back = peek_u64(python->peek, found->next + OFFSET(&python->layout, GcHead, prev));

@@ -7,10 +7,12 @@
 static bool find_at(struct python *python, struct types *types, const uint8_t *block, size_t size,
 		    uint32_t prefix, struct found_object *found)
 {
-	if (prefix + 16 > size)
+	/* With Py_TRACE_REFS two links come first, up to 3.12. */
+	if (prefix + (uint64_t)SIZEOF(&python->layout, Object) > size)
 		return false;
-	uint64_t refcount = object_word(block, prefix);
-	uint64_t type_address = object_word(block, prefix + 8);
+	const uint8_t *object = block + prefix;
+	uint64_t refcount = object_word(object, (size_t)OFFSET(&python->layout, Object, ob_refcnt));
+	uint64_t type_address = object_word(object, (size_t)OFFSET(&python->layout, Object, ob_type));
 	if (!object_is_living(python, refcount) || type_address < 4096 || type_address % 8 != 0 ||
 	    type_address >= UINT64_C(1) << 47)
 		return false;

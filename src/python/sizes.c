@@ -585,7 +585,7 @@ static const struct named_rule *rule_by_name(struct python *python, uint64_t typ
 	return NULL;
 }
 
-uint8_t size_rule_of(struct python *python, const struct type *type)
+static uint8_t rule_of(struct python *python, const struct type *type)
 {
 	uint64_t address = type->address;
 	for (unsigned i = 0; address && i < MAX_BASES; i++) {
@@ -603,6 +603,13 @@ uint8_t size_rule_of(struct python *python, const struct type *type)
 	       : type->flags & TYPE_DICT_SUBCLASS    ? RULE_DICT
 	       : type->flags & TYPE_TYPE_SUBCLASS    ? RULE_TYPE
 						     : RULE_GENERIC;
+}
+
+void size_rule_assign(struct python *python, struct type *type)
+{
+	type->rule = rule_of(python, type);
+	if (type->rule == RULE_GENERIC && type->itemsize == 0)
+		type->fixed = (uint32_t)type->basicsize + type->prefix;
 }
 
 /* ---- measuring --------------------------------------------------------- */

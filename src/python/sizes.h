@@ -40,8 +40,8 @@ struct sizes *sizes_new(struct python *python);
 void sizes_free(struct sizes *sizes);
 DEFINE_CLEANUP(struct sizes *, sizes_free)
 
-/* The rule for a type; found once, when the type is met. */
-uint8_t size_rule_of(struct python *python, const struct type *type);
+/* Set the rule of a type, and its fixed size if it has one; once, when it is met. */
+void size_rule_assign(struct python *python, struct type *type);
 
 /* The size of one object. FAULT_STRANGE and others when it contradicts itself or
  * what it points to cannot be read; *ret_measure is then its basic size. */

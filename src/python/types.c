@@ -189,7 +189,7 @@ uint32_t types_find(struct types *types, uint64_t address)
 		found = false;
 	uint32_t index = TYPES_NONE;
 	if (found) {
-		type.rule = size_rule_of(types->python, &type);
+		size_rule_assign(types->python, &type);
 		index = add(types, &type);
 	}
 	if (address)

@@ -37,6 +37,7 @@ struct type {
 	uint8_t prefix; /* bytes between the start of its block and an instance:
 	                   GC head, managed dict and weakref words */
 	uint8_t rule;   /* enum size_rule, python/sizes.h */
+	uint32_t fixed; /* what sys.getsizeof() says of every instance; 0: they differ */
 };
 
 struct types;
