@@ -11,34 +11,53 @@
 #include "elf/dwarf_private.h"
 #include "elf/error.h"
 
-/* Debug sections hold at most this much when they are unpacked: libdw does that
- * in memory, and a few bytes of a hostile file may promise any amount. */
-#define MAX_UNPACKED (UINT64_C(4) << 30)
+/* All that libdw reads, unpacked: it does that in memory, and a few bytes of a
+ * hostile file may promise any amount. */
+#define MAX_DEBUG_SIZE (UINT64_C(2) << 30)
 
 bool dwarf_is_in(const struct elf_file *file)
 {
 	GElf_Shdr header;
-	return (elf_file_section(file, ".debug_info", &header) ||
-		elf_file_section(file, ".zdebug_info", &header)) &&
-	       header.sh_type != SHT_NOBITS;
+	return elf_file_section(file, ".debug_info", &header) && header.sh_type != SHT_NOBITS;
 }
 
-static bool unpacks_to_sane_size(const struct elf_file *file)
+static bool is_debug_section(const struct elf_file *file, size_t names, const GElf_Shdr *header)
 {
+	const char *name = elf_strptr(file->elf, names, header->sh_name);
+	return name && header->sh_type != SHT_NOBITS &&
+	       (strncmp(name, ".debug_", 7) == 0 || strncmp(name, ".zdebug_", 8) == 0 ||
+		strncmp(name, ".gnu_debug", 10) == 0);
+}
+
+/* Why libdw is not to be let near it; NULL if it may. */
+static const char *find_fault(const struct elf_file *file)
+{
+	static const char too_large[] = "its debug information is too large";
+	size_t names;
+	if (!elf_file_section_names(file, &names))
+		return "its sections have no names";
 	uint64_t total = 0;
 	Elf_Scn *section = NULL;
 	while ((section = elf_nextscn(file->elf, section))) {
 		GElf_Shdr header;
 		GElf_Chdr packed;
-		if (!gelf_getshdr(section, &header) || !(header.sh_flags & SHF_COMPRESSED))
+		if (!gelf_getshdr(section, &header) || !is_debug_section(file, names, &header))
 			continue;
-		if (!gelf_getchdr(section, &packed) || packed.ch_size > MAX_UNPACKED)
-			return false;
-		total += packed.ch_size;
-		if (total > MAX_UNPACKED)
-			return false;
+		if (elf_strptr(file->elf, names, header.sh_name)[1] == 'z')
+			return "its debug information is compressed as was usual before 2016";
+		uint64_t size = header.sh_size;
+		if (size > MAX_DEBUG_SIZE)
+			return too_large;
+		if (header.sh_flags & SHF_COMPRESSED) {
+			if (!gelf_getchdr(section, &packed) || packed.ch_size > MAX_DEBUG_SIZE)
+				return too_large;
+			size += packed.ch_size;
+		}
+		total += size;
+		if (total > MAX_DEBUG_SIZE)
+			return too_large;
 	}
-	return true;
+	return NULL;
 }
 
 static struct heapspy_error *refuse(const char *name, const char *why)
@@ -49,8 +68,9 @@ static struct heapspy_error *refuse(const char *name, const char *why)
 
 static struct heapspy_error *begin(struct elf_file *file, const char *name, Dwarf **ret_debug)
 {
-	if (!unpacks_to_sane_size(file))
-		return refuse(name, "its debug information is too large");
+	const char *fault = find_fault(file);
+	if (fault)
+		return refuse(name, fault);
 	Dwarf *debug = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!debug)
 		return error_from_libdw(HEAPSPY_REFUSED, "no structure layouts from %s", name);
@@ -62,15 +82,12 @@ static struct heapspy_error *begin(struct elf_file *file, const char *name, Dwar
 static void note_sections(struct dwarf *dwarf, const struct elf_file *file)
 {
 	size_t names;
-	if (elf_getshdrstrndx(file->elf, &names) != 0)
+	if (!elf_file_section_names(file, &names))
 		return;
 	Elf_Scn *section = NULL;
 	while ((section = elf_nextscn(file->elf, section))) {
 		GElf_Shdr header;
-		const char *name;
-		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS ||
-		    !(name = elf_strptr(file->elf, names, header.sh_name)) ||
-		    (strncmp(name, ".debug_", 7) != 0 && strncmp(name, ".zdebug_", 8) != 0))
+		if (!gelf_getshdr(section, &header) || !is_debug_section(file, names, &header))
 			continue;
 		Elf_Data *data = elf_rawdata(section, NULL);
 		if (!data || !data->d_buf || dwarf->section_count == DWARF_MAX_SECTIONS)

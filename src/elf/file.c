@@ -13,6 +13,11 @@
 /* A file of more bytes than this is no interpreter. */
 #define MAX_FILE_SIZE (UINT64_C(16) << 30)
 
+/* libelf reads a section whole, and a file with holes can have one of any size.
+ * The symbols of the largest programs take some hundred MiB. */
+#define MAX_SECTION_SIZE (UINT64_C(1) << 29)
+#define MAX_NOTE_SIZE (UINT64_C(1) << 20)
+
 void elf_build_id_format(const uint8_t *bytes, size_t length,
 			 char ret_build_id[static ELF_BUILD_ID_SIZE])
 {
@@ -50,7 +55,8 @@ static void find_build_id(struct elf_file *file)
 		GElf_Shdr header;
 		Elf_Data *notes;
 		if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE &&
-		    (notes = elf_getdata(section, NULL)) && notes->d_buf)
+		    header.sh_size <= MAX_NOTE_SIZE && (notes = elf_getdata(section, NULL)) &&
+		    notes->d_buf)
 			elf_build_id_from_notes(notes, file->build_id);
 	}
 	size_t count;
@@ -60,8 +66,8 @@ static void find_build_id(struct elf_file *file)
 		GElf_Phdr header;
 		if (!gelf_getphdr(file->elf, (int)i, &header))
 			return;
-		if (header.p_type != PT_NOTE || header.p_offset > file->size ||
-		    header.p_filesz > file->size - header.p_offset)
+		if (header.p_type != PT_NOTE || header.p_filesz > MAX_NOTE_SIZE ||
+		    header.p_offset > file->size || header.p_filesz > file->size - header.p_offset)
 			continue;
 		Elf_Data *notes =
 		    elf_getdata_rawchunk(file->elf, (int64_t)header.p_offset, header.p_filesz,
@@ -83,6 +89,14 @@ static struct heapspy_error *open_it(struct elf_file *file, const char *name)
 	if (file->size > MAX_FILE_SIZE)
 		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name),
 				 "it is too large");
+
+	/* More than 65,279 sections are for object files only; of a program it is a
+	 * way to make libelf reserve any amount of memory. */
+	Elf64_Ehdr raw;
+	if (pread(file->fd, &raw, sizeof(raw), 0) != sizeof(raw) ||
+	    memcmp(raw.e_ident, ELFMAG, SELFMAG) != 0 || (raw.e_shnum == 0 && raw.e_shoff != 0))
+		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", name),
+				 "not an ELF file");
 
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		return error_from_libelf(HEAPSPY_BUG,
@@ -125,10 +139,24 @@ void elf_file_free(struct elf_file *file)
 	free(file);
 }
 
+/* Whether the names in a section may be asked for. */
+static bool is_string_section(const struct elf_file *file, size_t index)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = elf_getscn(file->elf, index);
+	return section && gelf_getshdr(section, &header) && header.sh_type == SHT_STRTAB &&
+	       header.sh_size <= MAX_SECTION_SIZE;
+}
+
+bool elf_file_section_names(const struct elf_file *file, size_t *ret_index)
+{
+	return elf_getshdrstrndx(file->elf, ret_index) == 0 && is_string_section(file, *ret_index);
+}
+
 Elf_Scn *elf_file_section(const struct elf_file *file, const char *name, GElf_Shdr *ret_header)
 {
 	size_t strings;
-	if (elf_getshdrstrndx(file->elf, &strings) != 0)
+	if (!elf_file_section_names(file, &strings))
 		return NULL;
 	Elf_Scn *section = NULL;
 	while ((section = elf_nextscn(file->elf, section))) {
@@ -148,7 +176,7 @@ const void *elf_file_contents(const struct elf_file *file, const char *name, siz
 {
 	GElf_Shdr header;
 	Elf_Scn *section = elf_file_section(file, name, &header);
-	if (!section || header.sh_type == SHT_NOBITS)
+	if (!section || header.sh_type == SHT_NOBITS || header.sh_size > MAX_SECTION_SIZE)
 		return NULL;
 	Elf_Data *data = elf_rawdata(section, NULL);
 	if (!data || !data->d_buf)
@@ -163,7 +191,8 @@ bool elf_file_symbols(const struct elf_file *file, uint32_t section_type, elf_sy
 	Elf_Scn *section = NULL;
 	while ((section = elf_nextscn(file->elf, section))) {
 		GElf_Shdr header;
-		if (!gelf_getshdr(section, &header) || header.sh_type != section_type)
+		if (!gelf_getshdr(section, &header) || header.sh_type != section_type ||
+		    header.sh_size > MAX_SECTION_SIZE || !is_string_section(file, header.sh_link))
 			continue;
 		Elf_Data *data = elf_getdata(section, NULL);
 		if (!data || !data->d_buf)

@@ -36,6 +36,9 @@ struct heapspy_error *elf_file_open(int fd, const char *name, struct elf_file **
 void elf_file_free(struct elf_file *file);
 DEFINE_CLEANUP(struct elf_file *, elf_file_free)
 
+/* Where elf_strptr() finds the names of sections. */
+bool elf_file_section_names(const struct elf_file *file, size_t *ret_index);
+
 /* The section of this name; NULL if there is none. */
 Elf_Scn *elf_file_section(const struct elf_file *file, const char *name, GElf_Shdr *ret_header);
 
