@@ -9,7 +9,7 @@
 #include "elf/dwarf_private.h"
 
 /* Sibling links of damaged debug information can go round in a circle. */
-#define MAX_VISITED (UINT64_C(64) << 20)
+#define MAX_VISITED (UINT64_C(16) << 20)
 
 /* Units of the alternate file: those of a dwz'ed python are some thousands. */
 #define MAX_IMPORTED ((size_t)1 << 16)
