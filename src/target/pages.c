@@ -28,7 +28,9 @@ enum {
 	REGIONS = 512,
 };
 
-static int scan(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit, void *context)
+/* To ask for a category that it need not tell costs the kernel a look at each page. */
+static int scan(int pagemap, uint64_t start, uint64_t end, uint64_t told, pages_visitor *visit,
+		void *context)
 {
 	struct scanned_region regions[REGIONS];
 	while (start < end) {
@@ -39,7 +41,7 @@ static int scan(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit,
 			.regions = (uintptr_t)regions,
 			.region_count = REGIONS,
 			.category_any = SCAN_PRESENT | SCAN_SWAPPED,
-			.return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_FILE,
+			.return_mask = told,
 		};
 		int count = ioctl(pagemap, SCAN_REQUEST, &arguments);
 		if (count < 0 && errno == EINTR)
@@ -72,14 +74,15 @@ enum {
 	NOTHING = -1,
 };
 
-static int kind_of(uint64_t entry)
+static int kind_of(uint64_t entry, bool files)
 {
 	if (entry & ENTRY_PRESENT)
-		return entry & ENTRY_FILE ? PAGES_FILE : PAGES_ANONYMOUS;
+		return files && entry & ENTRY_FILE ? PAGES_FILE : PAGES_ANONYMOUS;
 	return entry & ENTRY_SWAPPED ? PAGES_SWAPPED : NOTHING;
 }
 
-static int read_entries(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit, void *context)
+static int read_entries(int pagemap, uint64_t start, uint64_t end, bool files, pages_visitor *visit,
+			void *context)
 {
 	uint64_t entries[ENTRIES], run = start;
 	int kind = NOTHING;
@@ -92,7 +95,7 @@ static int read_entries(int pagemap, uint64_t start, uint64_t end, pages_visitor
 		if (got < (ssize_t)sizeof(*entries))
 			return got < 0 ? errno : ESRCH;
 		for (size_t i = 0; i < got / sizeof(*entries); i++, at += TARGET_PAGE) {
-			int next = kind_of(entries[i]);
+			int next = kind_of(entries[i], files);
 			if (next == kind)
 				continue;
 			if (kind != NOTHING && !visit(context, run, at, kind))
@@ -106,11 +109,22 @@ static int read_entries(int pagemap, uint64_t start, uint64_t end, pages_visitor
 	return 0;
 }
 
-int pages_scan(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit, void *context)
+static int scan_or_read(int pagemap, uint64_t start, uint64_t end, uint64_t told,
+			pages_visitor *visit, void *context)
 {
-	int errnum = scan(pagemap, start, end, visit, context);
+	int errnum = scan(pagemap, start, end, told, visit, context);
 	/* What an older kernel says, and one whose filter of system calls knows it not. */
 	if (errnum == ENOTTY || errnum == EINVAL || errnum == EPERM || errnum == ENOSYS)
-		errnum = read_entries(pagemap, start, end, visit, context);
+		errnum = read_entries(pagemap, start, end, told & SCAN_FILE, visit, context);
 	return errnum;
+}
+
+int pages_scan(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit, void *context)
+{
+	return scan_or_read(pagemap, start, end, SCAN_PRESENT | SCAN_SWAPPED | SCAN_FILE, visit, context);
+}
+
+int pages_scan_anonymous(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit, void *context)
+{
+	return scan_or_read(pagemap, start, end, SCAN_PRESENT | SCAN_SWAPPED, visit, context);
 }

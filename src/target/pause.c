@@ -23,6 +23,9 @@ enum {
 	MOST_TRACED = 1 << 22, /* PID_MAX_LIMIT: include/linux/threads.h of the kernel */
 };
 
+/* Seconds to wait for threads to leave a call by themselves. */
+static const double PATIENCE = 0.02;
+
 enum held {
 	HELD_NOT,      /* gone */
 	HELD_SKIPPED,  /* left alone */
@@ -276,15 +279,54 @@ static enum pause_result stop_new(struct pause *pause, double deadline, bool *re
 	return result;
 }
 
+/* A thread that was left alone and woke up all the same will do so again: wait, while
+ * nothing is held yet, for it to leave its call by itself. To be seen on a CPU twice
+ * in one go means that it has something to do there, so that the interrupt does not
+ * find it back in its call. */
+static enum pause_result catch_restless(struct pause *pause, double deadline)
+{
+	enum pause_result result = PAUSE_HELD;
+	struct task seen[MOST_RESTLESS] = {0};
+	double patience = clock_monotonic() + PATIENCE;
+	for (size_t left = pause->restless_count; left && clock_monotonic() < patience;) {
+		left = 0;
+		for (size_t i = 0; i < pause->restless_count && result == PAUSE_HELD; i++) {
+			struct task now = {.tid = pause->restless[i]};
+			if (seen[i].state == TASK_GONE && seen[i].runs)
+				continue;
+			task_look(pause->proc, &now);
+			bool busy = now.state == TASK_RUNNING && seen[i].state == TASK_RUNNING &&
+				    now.runs == seen[i].runs;
+			seen[i] = now;
+			left += !busy;
+			if (busy) {
+				result = take(pause, now.tid);
+				seen[i].state = TASK_GONE;
+				patience = clock_monotonic() + PATIENCE / 10;
+			}
+		}
+		sched_yield();
+	}
+	for (size_t i = 0; i < pause->count && result == PAUSE_HELD; i++)
+		if (pause->threads[i].held == HELD_PENDING)
+			result = wait_for(pause, &pause->threads[i], deadline);
+	qsort(pause->threads, pause->count, sizeof(*pause->threads), by_tid);
+	pause->sorted = pause->count;
+	return result;
+}
+
 enum pause_result pause_begin(struct pause *pause, double deadline)
 {
 	atomic_store(&pause->traced_count, 0);
 	pause->count = pause->sorted = 0;
 	pause->stopped = pause->skipped = 0;
 	pause->began = 0;
+	enum pause_result result = catch_restless(pause, deadline);
+	pause->restless_count = 0;
 	for (unsigned round = 0; round < MOST_ROUNDS; round++) {
 		bool any = false;
-		enum pause_result result = stop_new(pause, deadline, &any);
+		if (result == PAUSE_HELD)
+			result = stop_new(pause, deadline, &any);
 		if (result != PAUSE_HELD)
 			return result;
 		if (!any)
@@ -299,16 +341,18 @@ enum pause_result pause_begin(struct pause *pause, double deadline)
 
 bool pause_was_whole(struct pause *pause)
 {
-	for (size_t i = 0; i < pause->count; i++)
-		if (pause->threads[i].held == HELD_SKIPPED &&
-		    task_runs(pause->proc, pause->threads[i].tid) != pause->threads[i].runs)
-			return false;
-	if (task_list_read(pause->proc, &pause->tasks) != 0)
-		return false;
-	for (size_t i = 0; i < pause->tasks.count; i++)
-		if (!is_known(pause, pause->tasks.items[i].tid))
-			return false;
-	return true;
+	bool whole = task_list_read(pause->proc, &pause->tasks) == 0;
+	for (size_t i = 0; i < pause->tasks.count && whole; i++)
+		whole = is_known(pause, pause->tasks.items[i].tid);
+	for (size_t i = 0; i < pause->count; i++) {
+		const struct paused_thread *thread = &pause->threads[i];
+		if (thread->held != HELD_SKIPPED || task_runs(pause->proc, thread->tid) == thread->runs)
+			continue;
+		whole = false;
+		if (pause->restless_count < MOST_RESTLESS)
+			pause->restless[pause->restless_count++] = thread->tid;
+	}
+	return whole;
 }
 
 /* ---- letting go ---------------------------------------------------------- */

@@ -24,6 +24,7 @@
 #define TARGET_PAUSE_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,6 +44,8 @@ enum pause_result {
 
 struct paused_thread;
 
+enum { MOST_RESTLESS = 32 };
+
 struct pause {
 	int proc;
 	pid_t culprit;
@@ -51,6 +54,8 @@ struct pause {
 	unsigned skipped; /* threads left alone */
 	struct paused_thread *threads; /* the first `sorted` by tid */
 	size_t count, sorted, capacity;
+	pid_t restless[MOST_RESTLESS]; /* left alone last time, and awake meanwhile */
+	size_t restless_count;
 	struct task_list tasks;
 	pthread_t reaper;
 	_Atomic bool reaper_must_end;
@@ -65,8 +70,9 @@ int pause_init(struct pause *pause, int proc);
  * pause_end(). */
 void pause_fini(struct pause *pause);
 
-/* Stop all threads; up to `deadline` (clock_monotonic()). Whatever comes of it,
- * pause_end() must follow. */
+/* Stop all threads. After a pause that was not whole, those that were left alone and
+ * woke up are caught while they are awake, if they stay so for a moment. Up to `deadline`
+ * (clock_monotonic()); whatever comes of it, pause_end() must follow. */
 enum pause_result pause_begin(struct pause *pause, double deadline);
 
 /* Before pause_end(): has no thread done anything since pause_begin()? */

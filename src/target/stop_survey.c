@@ -42,8 +42,10 @@ static bool is_out_of_reach(const struct stop_job *job, const struct mapping *ma
 /* Where the kernel does not tell which pages there are, all of them are read. */
 static int scan(int pagemap, uint64_t start, uint64_t end, struct survey *survey)
 {
-	if (pagemap >= 0)
+	if (pagemap >= 0 && mapping_is_file(survey->mapping))
 		return pages_scan(pagemap, start, end, visit, survey);
+	if (pagemap >= 0)
+		return pages_scan_anonymous(pagemap, start, end, visit, survey);
 	visit(survey, start, end, PAGES_ANONYMOUS);
 	return 0;
 }

@@ -252,9 +252,18 @@ static uint64_t read_page(struct tracer *tracer, uint64_t address, uint64_t offs
 	return got > 0 ? (uint64_t)got : length;
 }
 
+/* While the target is held the machine has nothing better to do than this. Of the
+ * calling thread; only root may. */
+static void hurry(void)
+{
+	setpriority(PRIO_PROCESS, 0, -20);
+}
+
 static void copy(struct tracer *tracer)
 {
 	struct stop_job *job = tracer->job;
+	if (job->shared->report.stopped)
+		hurry();
 	uint64_t total = job->shared->bytes;
 	for (;;) {
 		uint64_t at = atomic_fetch_add(&tracer->next, COPY_CHUNK);
@@ -400,6 +409,7 @@ static enum stop_outcome stop(struct tracer *tracer)
 	enum stop_outcome outcome = OUTCOME_NONE;
 	bool again = true;
 	report->stopped = true;
+	hurry();
 	for (unsigned i = 0; i < MOST_STOPS && again; i++) {
 		double before = report->pause;
 		outcome = stop_once(tracer, job->max_pause - before, &again);
