@@ -15,9 +15,11 @@ static struct heapspy_error *verdict(struct heapspy_diagnosis *diagnosis)
 		return take_pointer(diagnosis->error);
 	for (size_t i = 0; i < diagnosis->check_count; i++) {
 		const struct heapspy_check *check = &diagnosis->checks[i];
-		if (!check->passed)
-			return error_why(error_new(HEAPSPY_FINDING, "check failed: %s", check->name),
-					 "%s", check->detail);
+		if (check->passed)
+			continue;
+		struct heapspy_error *error =
+			error_new(HEAPSPY_FINDING, "check failed: %s", check->name);
+		return error_why(error, "%s", check->detail);
 	}
 	return NULL;
 }

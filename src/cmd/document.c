@@ -168,24 +168,23 @@ static void bash_options(const struct command *command)
 	}
 }
 
-/* What follows an option. With a NULL command only what does not depend on it. */
-static void bash_values(const struct command *command)
+/* What follows an option, where that does not depend on the command. */
+static void bash_values(void)
 {
 	for (int id = 0; id < OPTION_IDS; id++) {
 		const struct option_description *option = &option_table[id];
-		bool depends = id == OPTION_SORT;
-		if (!option->argument || depends != (command != NULL) || !takes(command, id) == depends)
+		if (!option->argument || id == OPTION_SORT)
 			continue;
-		printf("\t%s--%s", command ? "\t\t" : "", option->name);
+		printf("\t--%s", option->name);
 		if (option->letter)
 			printf("|-%c", option->letter);
-		CLEANUP(freep) char *choices = help_choices((enum option_id)id, command, ' ');
+		CLEANUP(freep) char *choices = help_choices((enum option_id)id, NULL, ' ');
 		if (choices)
 			printf(") words='%s' ;;\n", choices);
 		else if (id == OPTION_PID)
 			printf(") words=$(_heapspy_pids) ;;\n");
 		else
-			printf(") words='' files=%s ;;\n", is_file(id) ? "yes" : "''");
+			printf(is_file(id) ? ") files=yes ;;\n" : ") ;;\n");
 	}
 }
 
@@ -206,7 +205,7 @@ static void print_bash(void)
 	       "\t\t*) command=${COMP_WORDS[i]}; break ;;\n"
 	       "\t\tesac\n\tdone\n\n"
 	       "\tcase $prev in\n");
-	bash_values(NULL);
+	bash_values();
 	printf("\t--sort)\n\t\tcase $command in\n");
 	for (size_t i = 0; commands[i]; i++) {
 		CLEANUP(freep) char *choices = help_choices(OPTION_SORT, commands[i], ' ');

@@ -85,7 +85,8 @@ static void print_option(FILE *stream, enum option_id id, const struct command *
 
 	const char *summary = option_table[id].summary;
 	if (full || size >= NAME_COLUMNS)
-		fprintf(stream, "%s\n%*s%s", name, full ? DETAIL_INDENT : NAME_COLUMNS, "", summary);
+		fprintf(stream, "%s\n%*s%s", name, full ? DETAIL_INDENT : NAME_COLUMNS, "",
+			summary);
 	else
 		fprintf(stream, "%-*s%s", NAME_COLUMNS, name, summary);
 	fprintf(stream, "%s%s\n", choices ? ": " : "", choices ?: "");

@@ -276,10 +276,17 @@ static struct heapspy_error *unknown_option(char **argv, uint32_t taken,
 		if (taken >> id & 1)
 			nearest_try(&nearest, option_table[id].name);
 	if (nearest.name)
-		return error_why(error, "there is no such option; the nearest is --%s", nearest.name);
+		return error_why(error, "there is no such option; the nearest is --%s",
+				 nearest.name);
 	if (command)
 		return error_why(error, "%s has no such option", command->name);
 	return error_why(error, "there is no such option before the command");
+}
+
+static struct heapspy_error *unexpected_value(const char *written)
+{
+	return error_why(error_new(HEAPSPY_USAGE, "unexpected value in '%s'", written),
+			 "--%s takes no value", option_table[optopt - NO_LETTER].name);
 }
 
 static enum option_id id_of(int result)
@@ -311,13 +318,9 @@ struct heapspy_error *options_parse(int argc, char **argv, int *index,
 	for (int result; (result = getopt_long(count, words, letters, longs, NULL)) != -1;) {
 		char space[3];
 		if (result == '?') {
-			/* An option that takes nothing but got something: optopt says which. */
-			if (optopt >= NO_LETTER && strchr(words[optind - 1], '='))
-				return error_why(error_new(HEAPSPY_USAGE, "unexpected value in '%s'",
-							   words[optind - 1]),
-						 "--%s takes no value",
-						 option_table[optopt - NO_LETTER].name);
-			return unknown_option(words, taken, command);
+			/* optopt names an option that takes nothing but got something. */
+			return optopt >= NO_LETTER ? unexpected_value(words[optind - 1])
+						   : unknown_option(words, taken, command);
 		}
 		if (result == ':') {
 			const char *written = culprit(words, space);

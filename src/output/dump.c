@@ -51,9 +51,14 @@ static void add(uint64_t *total, uint64_t number)
 	*total = is_known(*total) && is_known(number) ? *total + number : HEAPSPY_UNKNOWN;
 }
 
-static struct heapspy_type total_of(const struct heapspy_type *const *types, size_t count)
+/* Of some types of a dump: what is not known of all is not known of none either. */
+static struct heapspy_type total_of(const struct heapspy_type *const *types, size_t count,
+				    const struct heapspy_type *all)
 {
-	struct heapspy_type total = {0};
+	struct heapspy_type total = {
+		.objects = is_known(all->objects) ? 0 : HEAPSPY_UNKNOWN,
+		.bytes = is_known(all->bytes) ? 0 : HEAPSPY_UNKNOWN,
+	};
 	for (size_t i = 0; i < count; i++) {
 		add(&total.objects, types[i]->objects);
 		add(&total.bytes, types[i]->bytes);
@@ -133,7 +138,7 @@ static void emit_heap(struct emitter *emitter, const struct heapspy_type *const 
 		emit_type(emitter, types[i], &dump->total, view);
 	emit_end(emitter);
 
-	struct heapspy_type omitted = total_of(types + shown, all - shown);
+	struct heapspy_type omitted = total_of(types + shown, all - shown, &dump->total);
 	emit_object(emitter, "omitted", all > shown ? "not shown" : NULL);
 	emit_count(emitter, "types", "types", all - shown);
 	emit_total(emitter, &omitted);

@@ -82,10 +82,9 @@ static struct heapspy_error *split_path(struct output *output)
 {
 	const char *slash = strrchr(output->path, '/');
 	output->name = slash ? slash + 1 : output->path;
-	CLEANUP(freep) char *parent = !slash		       ? strdup(".")
-				      : slash == output->path ? strdup("/")
-							      : strndup(output->path,
-									(size_t)(slash - output->path));
+	size_t length = slash ? (size_t)(slash - output->path) : 0;
+	CLEANUP(freep) char *parent = length ? strndup(output->path, length)
+					     : strdup(slash ? "/" : ".");
 	if (!parent)
 		return error_no_memory();
 	output->directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -110,7 +109,8 @@ static struct heapspy_error *look_at_existing(struct output *output, mode_t *ret
 	struct stat entry, meant;
 	if (lstat(output->path, &entry) < 0)
 		return errno == ENOENT ? NULL : output_failed(output, errno);
-	if (stat(output->path, &meant) == 0 && (S_ISCHR(meant.st_mode) || S_ISFIFO(meant.st_mode))) {
+	if (stat(output->path, &meant) == 0 &&
+	    (S_ISCHR(meant.st_mode) || S_ISFIFO(meant.st_mode))) {
 		*ret_fd = open(output->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 		return *ret_fd < 0 ? output_failed(output, errno) : NULL;
 	}

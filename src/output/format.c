@@ -47,7 +47,8 @@ void format_seconds(char text[FORMAT_SIZE], double seconds)
 	} else if (magnitude < 0.9995e-3) {
 		snprintf(text, FORMAT_SIZE, "%.0f us", seconds * 1e6);
 	} else if (magnitude < 0.9995) {
-		snprintf(text, FORMAT_SIZE, magnitude < 9.95e-3 ? "%.1f ms" : "%.0f ms", seconds * 1e3);
+		snprintf(text, FORMAT_SIZE, magnitude < 9.95e-3 ? "%.1f ms" : "%.0f ms",
+			 seconds * 1e3);
 	} else if (magnitude < 59.95) {
 		snprintf(text, FORMAT_SIZE, "%.1f s", seconds);
 	} else {

@@ -45,7 +45,8 @@ static void emit_generations(struct emitter *emitter, const struct heapspy_gc *g
 		const struct heapspy_generation *generation = &gc->generations[i];
 		emit_row(emitter);
 		emit_id(emitter, "generation", in_row ? NULL : "generation", i);
-		emit_signed(emitter, "threshold", in_row ? NULL : "threshold", generation->threshold);
+		emit_signed(emitter, "threshold", in_row ? NULL : "threshold",
+			    generation->threshold);
 		emit_signed(emitter, "count", in_row ? "gen" : "count", generation->count);
 		emit_count(emitter, "objects", in_row ? NULL : "objects", generation->objects);
 		emit_signed(emitter, "collections", in_row ? "runs" : "collections",

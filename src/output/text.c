@@ -105,7 +105,8 @@ static void text_close(struct emitter *emitter, enum container container)
 	}
 	if (container == CONTAINER_TABLE && parent + 1 == text->table_depth) {
 		text->table_depth = 0;
-		bool apart = text->wrote && !(emitter->style.streaming && table_is_headed(text->table));
+		bool goes_on = emitter->style.streaming && table_is_headed(text->table);
+		bool apart = text->wrote && !goes_on;
 		if (table_print(text->table, &emitter->style, apart)) {
 			text->apart = true;
 			text->wrote = true;
