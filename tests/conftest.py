@@ -61,12 +61,17 @@ class Heapspy:
 
 @functools.lru_cache(maxsize=None)
 def _schemas() -> dict[str, jsonschema.protocols.Validator]:
+    """By the name that a document gives of its schema. They refer to each other by file name or $id."""
+    schemas = {path: json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")}
+    store = {path.as_uri(): schema for path, schema in schemas.items()}
+    store.update({schema["$id"]: schema for schema in schemas.values() if "$id" in schema})
     found = {}
-    for path in SCHEMAS.glob("*.json"):
-        schema = json.loads(path.read_text())
-        validator = jsonschema.validators.validator_for(schema)
-        validator.check_schema(schema)
-        found[schema["properties"]["schema"]["const"]] = validator(schema)
+    for path, schema in schemas.items():
+        kind = jsonschema.validators.validator_for(schema)
+        kind.check_schema(schema)
+        if name := schema.get("properties", {}).get("schema", {}).get("const"):
+            resolver = jsonschema.RefResolver(schema.get("$id", path.as_uri()), schema, store=store)
+            found[name] = kind(schema, resolver=resolver)
     return found
 
 

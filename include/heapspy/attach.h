@@ -42,13 +42,26 @@ enum heapspy_target_kind {
 #undef X
 };
 
+/* How memory was read. X(NAME, name in JSON) */
+#define HEAPSPY_CAPTURE_MODES(X)                                                  \
+	X(RUNNING, "running") /* while the target went on */                      \
+	X(STOPPED, "stopped") /* at one instant: all its threads were held */     \
+	X(QUIET, "quiet")     /* at one instant: nothing in it moved by itself */ \
+	X(FILE, "file")       /* from a core file: as it was when that was made */
+
+enum heapspy_capture_mode {
+#define X(name, json_name) HEAPSPY_CAPTURE_##name,
+	HEAPSPY_CAPTURE_MODES(X)
+#undef X
+};
+
 struct heapspy_target_info {
 	enum heapspy_target_kind kind;
 	pid_t pid;      /* of a file: the one its process had, 0 where it does not say */
 	char *path;     /* of the file, as it was given, sanitised; NULL: a process */
 	char **command; /* argv of the target, sanitised UTF-8; NULL at the end */
 	char *executable; /* NULL: not known */
-	double uptime;  /* seconds since the process started; negative: not known */
+	double uptime;  /* seconds since the process started; NaN: not known */
 };
 
 struct heapspy_python_info {
@@ -81,5 +94,8 @@ HEAPSPY_API const struct heapspy_python_info *heapspy_python_info(const struct h
 
 /* "process", "core", "snapshot". Static text. */
 HEAPSPY_API const char *heapspy_target_kind_name(enum heapspy_target_kind kind);
+
+/* "running", "stopped", "quiet", "file". Static text. */
+HEAPSPY_API const char *heapspy_capture_mode_name(enum heapspy_capture_mode mode);
 
 #endif

@@ -20,6 +20,7 @@
 #include <heapspy/memory.h>
 
 struct heapspy_capture {
+	enum heapspy_capture_mode mode;
 	double time;     /* when it was taken, seconds since the epoch */
 	double duration; /* how long it took */
 	double pause;    /* how long the target was stopped, 0 when it never was */

@@ -8,9 +8,8 @@
 #include <stdint.h>
 
 #include <heapspy/api.h>
+#include <heapspy/attach.h>
 #include <heapspy/error.h>
-
-struct heapspy;
 
 enum heapspy_collector {
 	HEAPSPY_COLLECTOR_GENERATIONAL, /* three generations */
@@ -47,6 +46,7 @@ struct heapspy_interpreter {
 
 /* One reading of the counters of all interpreters, main interpreter first. */
 struct heapspy_gc_reading {
+	enum heapspy_capture_mode mode;
 	double time;     /* seconds since the epoch */
 	double duration; /* seconds the reading took */
 	struct heapspy_interpreter *interpreters;

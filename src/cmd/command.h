@@ -24,6 +24,7 @@ struct command {
 	const struct sort_column *sort;   /* columns of --sort, NULL: none */
 	uint8_t takes[3];                 /* options that operands fill, in this order */
 	uint8_t take_count, need;         /* how many, and how many must be there */
+	bool takes_file;                  /* a core file in place of a PID */
 	const struct example *examples;   /* arguments NULL ends them */
 	HEAPSPY_CHECK struct heapspy_error *(*run)(const struct options *options);
 };

@@ -8,14 +8,17 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "cmd/nearest.h"
+#include "cmd/target.h"
 #include "output/shell.h"
 
-extern const struct command command_ps, command_dump, command_gc, command_doctor;
+extern const struct command command_ps, command_dump, command_gc, command_snapshot,
+	command_doctor;
 
 const struct command *const commands[] = {
 	&command_ps,
 	&command_dump,
 	&command_gc,
+	&command_snapshot,
 	&command_doctor,
 	NULL,
 };
@@ -102,8 +105,11 @@ struct heapspy_error *command_take_operands(const struct command *command,
 		if (options_given(options, 1u << id))
 			continue;
 		if (used < options->operand_count) {
+			const char *text = options->operands[used++];
 			struct heapspy_error *error =
-				options_set(options, id, command, options->operands[used++]);
+				id == OPTION_PID && command->takes_file
+					? target_set(options, command, text)
+					: options_set(options, id, command, text);
 			if (error)
 				return error;
 		} else if (i < command->need) {

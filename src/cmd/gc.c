@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cmd/command.h"
 #include "cmd/page.h"
+#include "cmd/target.h"
 
 DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
 
@@ -98,13 +99,15 @@ static struct heapspy_error *read_series(struct heapspy *heapspy, const struct o
 static struct heapspy_error *run(const struct options *options)
 {
 	bool series = options_given(options, OPTION(INTERVAL) | OPTION(COUNT));
+	if (series && options->file)
+		return error_why(error_new(HEAPSPY_USAGE, "a file cannot be read again and again"),
+				 "it does not change: leave out interval and count");
 	CLEANUP(page_fini) struct page page = {0};
 	struct heapspy_error *error = page_open(options, NULL, series, &page);
 	if (error)
 		return error;
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
-	struct heapspy_attach_options attach = {.layout = options->layout};
-	error = heapspy_attach(options->pid, &attach, &heapspy);
+	error = target_attach(options, &heapspy);
 	if (error)
 		return error;
 	if (series)
@@ -115,7 +118,7 @@ static struct heapspy_error *run(const struct options *options)
 
 const struct command command_gc = {
 	.name = "gc",
-	.operands = "PID [INTERVAL [COUNT]]",
+	.operands = "PID|FILE [INTERVAL [COUNT]]",
 	.summary = "show the garbage collector of a process",
 	.description =
 		"Thresholds, counts and collections of each generation, as gc.get_threshold(), "
@@ -128,6 +131,7 @@ const struct command command_gc = {
 	.takes = {OPTION_PID, OPTION_INTERVAL, OPTION_COUNT},
 	.take_count = 3,
 	.need = 1,
+	.takes_file = true,
 	.examples =
 		(const struct example[]){
 			{"gc 4711", "one reading"},

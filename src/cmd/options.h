@@ -98,6 +98,7 @@ enum help { HELP_NONE, HELP_SHORT, HELP_FULL };
 struct options {
 	uint32_t given; /* OPTION() of those that were given */
 	pid_t pid;
+	const char *file; /* a core in place of a process, NULL: none */
 	enum heapspy_layout_source layout;
 	double interval; /* seconds */
 	uint64_t count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap/attach.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,7 +34,7 @@ static struct heapspy_error *fill_target_info(struct heapspy *heapspy)
 	if (!info->command)
 		return error_no_memory();
 	info->executable = proc_read_executable(proc);
-	info->uptime = proc_read_stat(proc, "stat", &stat) ? proc_uptime(stat.start_time) : -1;
+	info->uptime = proc_read_stat(proc, "stat", &stat) ? proc_uptime(stat.start_time) : NAN;
 	return NULL;
 }
 
@@ -92,16 +93,6 @@ struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_opti
 		return error;
 	*ret_heapspy = take_pointer(heapspy);
 	return NULL;
-}
-
-const char *heapspy_target_kind_name(enum heapspy_target_kind kind)
-{
-	static const char *const names[] = {
-#define X(name, json_name) [HEAPSPY_TARGET_##name] = json_name,
-		HEAPSPY_TARGET_KINDS(X)
-#undef X
-	};
-	return names[kind];
 }
 
 const struct heapspy_target_info *heapspy_target_info(const struct heapspy *heapspy)

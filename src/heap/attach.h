@@ -15,7 +15,7 @@ struct heapspy {
 	struct heapspy_target_info target_info;
 	struct heapspy_python_info python_info;
 	/* Of a file: when its memory was taken, and how the kernel accounted it. */
-	double time;
+	double time, pause;
 	struct heapspy_memory memory;
 };
 
@@ -26,6 +26,11 @@ struct heapspy_error *attach_python(struct heapspy *heapspy,
 static inline bool attach_is_file(const struct heapspy *heapspy)
 {
 	return heapspy->target_info.kind != HEAPSPY_TARGET_PROCESS;
+}
+
+static inline enum heapspy_capture_mode attach_mode(const struct heapspy *heapspy)
+{
+	return attach_is_file(heapspy) ? HEAPSPY_CAPTURE_FILE : HEAPSPY_CAPTURE_RUNNING;
 }
 
 /* When memory that is read now is of: seconds since the epoch. */

@@ -175,3 +175,4 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy, struct heapspy_dump 
 	*ret_dump = take_pointer(public);
 	return NULL;
 }
+	public->capture.mode = attach_mode(heapspy);

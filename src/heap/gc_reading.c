@@ -44,7 +44,7 @@ static enum fault read_once(struct python *python, struct heapspy_interpreter **
 struct heapspy_error *heapspy_gc_read(struct heapspy *heapspy, struct heapspy_gc_reading *ret_reading)
 {
 	struct python *python = heapspy->python;
-	struct heapspy_gc_reading reading = {.time = attach_time(heapspy)};
+	struct heapspy_gc_reading reading = {.mode = attach_mode(heapspy), .time = attach_time(heapspy)};
 	double start = clock_monotonic();
 	enum fault fault = FAULT_NONE;
 	for (unsigned i = 0; i < ATTEMPTS; i++) {

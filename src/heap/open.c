@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heapspy_open(): what heapspy_attach() is to a process, to a core file. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +80,7 @@ static struct heapspy_error *fill_target_info(struct heapspy *heapspy, const cha
 	const struct core_facts *facts = target_core_facts(heapspy->target);
 	const char *executable = target_core_executable(heapspy->target);
 	info->pid = target_pid(heapspy->target);
-	info->uptime = -1;
+	info->uptime = NAN;
 	info->path = text_from_bytes(path, strlen(path));
 	info->command = target_core_command(heapspy->target);
 	info->executable = executable ? text_from_bytes(executable, strlen(executable)) : NULL;
@@ -92,6 +93,7 @@ static struct heapspy_error *fill_target_info(struct heapspy *heapspy, const cha
 		info->kind = HEAPSPY_TARGET_SNAPSHOT;
 	}
 	heapspy->time = about.time;
+	heapspy->pause = about.pause;
 	heapspy->memory = about.memory;
 	return NULL;
 }

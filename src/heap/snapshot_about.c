@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap/snapshot_about.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,7 @@ char *snapshot_about_format(const struct snapshot_about *about)
 	json_object_set_new(object, "command", format_command(target->command));
 	if (target->executable)
 		json_object_set_new(object, "executable", json_string(target->executable));
-	if (target->uptime >= 0)
+	if (isfinite(target->uptime))
 		json_object_set_new(object, "uptime", json_real(target->uptime));
 	if (about->version)
 		json_object_set_new(object, "python", json_string(about->version));

@@ -74,7 +74,7 @@ static void emit_capture(struct emitter *emitter, const struct heapspy_capture *
 {
 	emit_object(emitter, "capture", "capture");
 	emit_time(emitter, NULL, "", capture->time);
-	emit_text(emitter, "mode", "", "running");
+	emit_text(emitter, "mode", "", heapspy_capture_mode_name(capture->mode));
 	emit_seconds(emitter, "pause", capture->pause > 0 ? "pause" : NULL, capture->pause);
 	emit_seconds(emitter, "duration", "took", capture->duration);
 	emit_bytes(emitter, "bytes_read", "read", capture->bytes_read);

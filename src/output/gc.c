@@ -13,7 +13,7 @@ void output_gc(struct emitter *emitter, const struct heapspy_target_info *target
 	emit_python(emitter, python, headed);
 	emit_object(emitter, "capture", view->series ? NULL : "capture");
 	emit_time(emitter, NULL, "", reading->time);
-	emit_text(emitter, "mode", "", "running");
+	emit_text(emitter, "mode", "", heapspy_capture_mode_name(reading->mode));
 	emit_seconds(emitter, "pause", NULL, 0);
 	emit_seconds(emitter, "duration", "took", reading->duration);
 	emit_end(emitter);

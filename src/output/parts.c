@@ -13,8 +13,11 @@ void emit_document_of(struct emitter *emitter, const char *schema, double captur
 void emit_target(struct emitter *emitter, const struct heapspy_target_info *target, bool shown)
 {
 	emit_object(emitter, "target", shown ? "target" : NULL);
-	emit_text(emitter, "kind", NULL, "process");
-	emit_id(emitter, "pid", "pid", target->pid);
+	bool is_file = target->kind != HEAPSPY_TARGET_PROCESS;
+	emit_text(emitter, "kind", is_file ? "" : NULL, heapspy_target_kind_name(target->kind));
+	emit_text(emitter, is_file ? "path" : NULL, is_file ? "" : NULL, target->path);
+	if (target->pid)
+		emit_id(emitter, "pid", "pid", target->pid);
 	emit_command(emitter, "command", "", (const char *const *)target->command);
 	emit_text(emitter, "executable", "", target->executable);
 	emit_seconds(emitter, "uptime", "up", target->uptime);

@@ -40,11 +40,16 @@ def _names(config: pytest.Config, test: pytest.Item) -> list[str]:
     """Those of the ten, here or not, and whatever else is here that heapspy reads, as far as they are wanted."""
     names = list(catalogue.THE_TEN)
     if not test.get_closest_marker("ten"):
-        names += [one.name for one in catalogue.interpreters() if not one.free_threaded and one.name not in names]
+        names += [one.name for one in catalogue.interpreters() if one.name not in names and _is_read(one)]
     if only := test.get_closest_marker("only"):
         names = [name for name in names if name in only.args]
     patterns = config.getoption("--interpreter") or ["*"]
     return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _is_read(interpreter: catalogue.Interpreter) -> bool:
+    """Not those that have tests of their own: free-threaded builds, and those --with-trace-refs."""
+    return not interpreter.free_threaded and not targets.TRACE_REFS.fullmatch(interpreter.name)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import selectors
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ import catalogue
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent.parent / "programs"
 PATIENCE = 120  # seconds until a target that says nothing counts as stuck
+TRACE_REFS = re.compile(r"built-[\d.]+[a-z]*r[a-z]*")  # names of builds --with-trace-refs
 SHOWN = 15  # lines of a difference
 
 
@@ -66,6 +68,16 @@ class Target:
             self.process.wait()
         self.process.stdout.close()
         self.errors.close()
+
+
+@contextlib.contextmanager
+def plain(command: list[str], **options) -> Iterator[Target]:
+    """Any program at all as a target."""
+    target = Target(command, pathlib.Path("/"), **options)
+    try:
+        yield target
+    finally:
+        target.end()
 
 
 @dataclasses.dataclass
@@ -192,13 +204,15 @@ def collector_differences(reports: list[dict], interpreters: list[dict]) -> list
     lines = []
     if len(interpreters) != len(reports):
         lines.append(f"{len(reports)} interpreters / {len(interpreters)}")
+    if reports[0]["shared_collector"]:
+        reports = reports[:1]
     for report, interpreter in zip(reports, interpreters):
         ours = interpreter["gc"]
         pairs = [
             ("enabled", report["enabled"], ours["enabled"]),
             ("collecting", False, ours["collecting"]),
             ("debug", report["debug"], ours["debug"]),
-            ("garbage", report["garbage"], ours["garbage"]),
+            ("garbage", ours["garbage"] if report["garbage"] is None else report["garbage"], ours["garbage"]),
             ("generations", 3, len(ours["generations"])),
         ]
         if "frozen" in ours:

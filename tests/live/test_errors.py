@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,10 @@ AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-group
 
 
 def fail(heapspy, status: int, code: str, *arguments: object, remedy: bool = True, **options) -> dict:
-    """Run it twice, for people and for programs; the failure as programs see it."""
+    """Run it twice, for people and for programs; the failure as programs see it.
+
+    `remedy`: there is a command that helps. Nothing helps against an old Python or a full disk.
+    """
     told = heapspy.run(*arguments, **options)
     assert told.returncode == status, told.stderr
     assert told.stdout in ("", None)
@@ -37,7 +41,7 @@ def fail(heapspy, status: int, code: str, *arguments: object, remedy: bool = Tru
     done = heapspy.run(*arguments, "--json", **options)
     assert done.returncode == status
     assert done.stdout in ("", None)
-    error = json.loads(done.stderr[done.stderr.index("\n{") :])
+    error = heapspy.parse(done.stderr[done.stderr.index("\n{") :])
     assert (error["code"], error["exit_status"]) == (code, status)
     assert error["what"] == what.removeprefix("heapspy: ")
     assert error["why"] == rest[0].removeprefix("  why: ")
@@ -47,18 +51,9 @@ def fail(heapspy, status: int, code: str, *arguments: object, remedy: bool = Tru
 @pytest.fixture(scope="module")
 def sleeper() -> Iterator[targets.Target]:
     """Some Python at rest."""
-    with plain_target([sys.executable, str(targets.PROGRAMS / "sleeper.py")]) as target:
+    with targets.plain([sys.executable, str(targets.PROGRAMS / "sleeper.py")]) as target:
         target.wait_until_ready()
         yield target
-
-
-@contextlib.contextmanager
-def plain_target(command: list[str], **options) -> Iterator[targets.Target]:
-    target = targets.Target(command, pathlib.Path("/"), **options)
-    try:
-        yield target
-    finally:
-        target.end()
 
 
 @contextlib.contextmanager
@@ -83,8 +78,8 @@ def test_no_such_process(heapspy) -> None:
 
 def test_zombie(heapspy) -> None:
     with zombie() as pid:
-        error = fail(heapspy, 3, "gone", "dump", pid)
-    assert "zombie" in error["what"] + error["why"]
+        error = fail(heapspy, 3, "no-process", "dump", pid, remedy=False)
+    assert re.search("zombie|dead|ended", error["what"] + error["why"])
 
 
 def test_kernel_thread(heapspy) -> None:
@@ -99,14 +94,14 @@ def test_kernel_thread(heapspy) -> None:
 
 
 def test_not_python(heapspy) -> None:
-    with plain_target(["cat"]) as target:
+    with targets.plain(["cat"]) as target:
         fail(heapspy, 5, "not-python", "dump", target.pid)
 
 
 def test_not_python_by_name(heapspy, tmp_path: pathlib.Path) -> None:
     """A program of that name is none for its name."""
     program = shutil.copy(shutil.which("cat"), tmp_path / "python3.11")
-    with plain_target([str(program)]) as target:
+    with targets.plain([str(program)]) as target:
         fail(heapspy, 5, "not-python", "dump", target.pid)
 
 
@@ -159,6 +154,7 @@ def unprivileged(heapspy, tmp_path_factory: pytest.TempPathFactory):
 class Unprivileged:
     def __init__(self, heapspy, program: pathlib.Path) -> None:
         self._runner = type(heapspy)(pathlib.Path(AS_NOBODY[0]))
+        self.parse = heapspy.parse
         self._program = program
 
     def run(self, *arguments: object, **options) -> subprocess.CompletedProcess:
@@ -174,7 +170,7 @@ def test_other_users_process(unprivileged, sleeper: targets.Target) -> None:
 def test_undumpable_process(unprivileged) -> None:
     program = pathlib.Path("/usr/bin/python3")
     source = (targets.PROGRAMS / "sleeper.py").read_text()
-    with plain_target([*AS_NOBODY, str(program), "-c", source, "--undumpable"]) as target:
+    with targets.plain([*AS_NOBODY, str(program), "-c", source, "--undumpable"]) as target:
         target.wait_until_ready()
         error = fail(unprivileged, 4, "permission", "dump", target.pid)
     assert "dumpable" in error["why"] or "guard" in error["why"]
@@ -183,7 +179,7 @@ def test_undumpable_process(unprivileged) -> None:
 def test_yama(unprivileged) -> None:
     if yama_scope() == 0:
         pytest.skip("Yama forbids nothing here")
-    with plain_target([*AS_NOBODY, "/usr/bin/python3", "-c", (targets.PROGRAMS / "sleeper.py").read_text()]) as target:
+    with targets.plain([*AS_NOBODY, "/usr/bin/python3", "-c", (targets.PROGRAMS / "sleeper.py").read_text()]) as target:
         target.wait_until_ready()
         error = fail(unprivileged, 4, "permission", "dump", target.pid)
     assert "ptrace_scope" in error["why"] + " ".join(error["try"])
@@ -198,9 +194,9 @@ def test_too_old(heapspy, minor: str) -> None:
     if old is None:
         pytest.skip(f"there is no Python {minor} here")
     source = "import os; os.write(1, b'ready\\n'); os.read(0, 1)"
-    with plain_target([*old.argv, "-c", source]) as target:
+    with targets.plain([*old.argv, "-c", source]) as target:
         target.wait_until_ready()
-        error = fail(heapspy, 5, "refused-build", "dump", target.pid)
+        error = fail(heapspy, 5, "refused-build", "dump", target.pid, remedy=False)
     assert minor in error["what"] + error["why"]
 
 
@@ -210,7 +206,7 @@ def test_free_threaded(heapspy) -> None:
         pytest.skip("there is no free-threaded build here: tests/interpreters/install --more")
     for one in found:
         with targets.workplace_for(one) as workplace, workplace.start("sleeper.py") as target:
-            error = fail(heapspy, 5, "refused-build", "dump", target.pid)
+            error = fail(heapspy, 5, "refused-build", "dump", target.pid, remedy=False)
         assert "free-threaded" in error["what"] + error["why"]
 
 
@@ -219,15 +215,15 @@ def test_free_threaded(heapspy) -> None:
 def test_outside_of_its_life(heapspy, embedder: pathlib.Path, workplace: targets.Workplace, when: str) -> None:  # noqa: F811
     """Before Py_Initialize and after Py_Finalize there is a Python, and no heap."""
     options = embedded(embedder, workplace.interpreter)
-    with plain_target([str(embedder), when], env=options["env"]) as target:
+    with targets.plain([str(embedder), when], env=options["env"]) as target:
         target.wait_until_ready()
-        fail(heapspy, 5, "not-ready", "dump", target.pid)
+        fail(heapspy, 5, "not-ready", "dump", target.pid, remedy=False)
 
 
 @pytest.mark.ten
 def test_finalising(heapspy, workplace: targets.Workplace) -> None:
     with workplace.start("finalising.py") as target:
-        fail(heapspy, 5, "not-ready", "dump", target.pid)
+        fail(heapspy, 5, "not-ready", "dump", target.pid, remedy=False)
 
 
 # --- output --------------------------------------------------------------------------------------
@@ -246,17 +242,17 @@ def test_output_exists(heapspy, sleeper: targets.Target, tmp_path: pathlib.Path)
 
 def test_output_is_a_dangling_link(heapspy, sleeper: targets.Target, tmp_path: pathlib.Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    fail(heapspy, 8, "output", "dump", sleeper.pid, "-o", tmp_path / "link")
+    fail(heapspy, 8, "output", "dump", sleeper.pid, "-o", tmp_path / "link", remedy=False)
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_disk_full(heapspy, sleeper: targets.Target) -> None:
     with open("/dev/full", "w") as full:
-        fail(heapspy, 8, "output", "dump", sleeper.pid, stdout=full)
+        fail(heapspy, 8, "output", "dump", sleeper.pid, remedy=False, stdout=full)
 
 
 def test_output_directory_missing(heapspy, sleeper: targets.Target, tmp_path: pathlib.Path) -> None:
-    fail(heapspy, 8, "output", "dump", sleeper.pid, "-o", tmp_path / "missing" / "dump.json")
+    fail(heapspy, 8, "output", "dump", sleeper.pid, "-o", tmp_path / "missing" / "dump.json", remedy=False)
 
 
 def test_closed_stdout(heapspy, sleeper: targets.Target) -> None:
@@ -269,10 +265,11 @@ def test_broken_pipe(heapspy, sleeper: targets.Target) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = heapspy.run("dump", sleeper.pid, stdout=writing)
+        done = subprocess.run([heapspy.path, "dump", str(sleeper.pid)], stdout=writing, stderr=subprocess.PIPE)
     finally:
         os.close(writing)
-    assert done.returncode in (8, 128 + signal.SIGPIPE), done.stderr
+    assert done.returncode in (0, 8, -signal.SIGPIPE), done.stderr
+    assert done.returncode == 8 or not done.stderr
 
 
 # --- usage ---------------------------------------------------------------------------------------

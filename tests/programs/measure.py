@@ -31,10 +31,10 @@ def about(identity):
     return json.dumps(fields)[:-1]
 
 
-def text_of(about, numbers, types):
+def text_of(head, numbers, types):
     rows = ['"0x%x": [%s, %d, %d]' % (address, json.dumps(row[0]), row[1], row[2]) for address, row in types.items()]
     fields = ", ".join('"%s": %s' % (name, json.dumps(value)) for name, value in numbers)
-    return ("%s, %s, \"types\": {\n%s\n}}\n" % (about, fields, ",\n".join(rows))).encode()
+    return ("%s, %s, \"types\": {\n%s\n}}\n" % (head, fields, ",\n".join(rows))).encode()
 
 
 def write(path, text):
@@ -45,12 +45,13 @@ def write(path, text):
     os.rename(path + ".partial", path)
 
 
-def rest(path, about, wake, tell, before=None):
+def rest(path, identity, wake, tell, before=None):
     """Write the report to `path`, say "ready" on the descriptor `tell` and wait for `wake`.
 
     Each byte that comes from `wake` makes a new report; its end makes this return. `before` is called
     before each round.
     """
+    head = about(identity)
     name_of = type.__repr__
     size_of = sys.getsizeof
     told = b""
@@ -62,6 +63,8 @@ def rest(path, about, wake, tell, before=None):
         objects0 = len(gc.get_objects(generation=0))
         objects1 = len(gc.get_objects(generation=1))
         objects2 = len(gc.get_objects(generation=2))
+        # 3.9 gives later interpreters the list of the first one under this name.
+        garbage = len(gc.garbage) if identity == 0 or sys.version_info >= (3, 10) else None
         objects = gc.get_objects()
 
         # From here on nothing lives longer than the round.
@@ -77,7 +80,7 @@ def rest(path, about, wake, tell, before=None):
             ("objects", len(objects)),
             ("enabled", gc.isenabled()),
             ("debug", gc.get_debug()),
-            ("garbage", len(gc.garbage)),
+            ("garbage", garbage),
             ("frozen", gc.get_freeze_count()),
             ("thresholds", gc.get_threshold()),
             ("counts", [count0, count1, count2]),
@@ -85,7 +88,7 @@ def rest(path, about, wake, tell, before=None):
             ("stats", gc.get_stats()),
         ]
         thing = kind = row = objects = None
-        text = text_of(about, numbers, types)
+        text = text_of(head, numbers, types)
         types = numbers = None
         write(path, text)
         rounds += 1

@@ -107,7 +107,7 @@ gc.collect()
 kept.append(menagerie.build(1, skipped))
 gc.collect(0)
 kept.append(menagerie.build(2, skipped))
-measure.rest({path!r}, measure.about(1), {wake}, {tell})
+measure.rest({path!r}, 1, {wake}, {tell})
 """
 
 
@@ -204,7 +204,7 @@ def main():
     if options.enabled:
         gc.set_threshold(10000000, 11, 9)
         gc.enable()
-    descend(7, measure.rest, options.report, measure.about(0), 0, 1, before)
+    descend(7, measure.rest, options.report, 0, 0, 1, before)
     os._exit(0)
 
 

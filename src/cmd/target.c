@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/target.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "cmd/command.h"
+
+struct heapspy_error *target_set(struct options *options, const struct command *command,
+				 const char *text)
+{
+	bool is_number = *text && !text[strspn(text, "0123456789")];
+	if (is_number)
+		return options_set(options, OPTION_PID, command, text);
+	if (!strchr(text, '/') && access(text, F_OK) < 0) {
+		struct heapspy_error *error = options_set(options, OPTION_PID, command, text);
+		return error_why(error, "it is no number from 1 on, and there is no file of this name");
+	}
+	options->given |= OPTION(PID);
+	options->file = text;
+	return NULL;
+}
+
+struct heapspy_error *target_attach(const struct options *options, struct heapspy **ret_heapspy)
+{
+	struct heapspy_attach_options attach = {.layout = options->layout};
+	if (options->file)
+		return heapspy_open(options->file, &attach, ret_heapspy);
+	return heapspy_attach(options->pid, &attach, ret_heapspy);
+}
+
+const char *target_text(const struct options *options, char *buffer, size_t size)
+{
+	CLEANUP(freep) char *safe =
+		options->file ? text_from_bytes(options->file, strlen(options->file)) : NULL;
+	if (options->file)
+		snprintf(buffer, size, "%s", safe ?: "a core");
+	else
+		snprintf(buffer, size, "process %d", (int)options->pid);
+	return buffer;
+}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""The whole heap: objects that no list names, the allocators, and where every byte of RSS went."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import catalogue
+import pytest
+import targets
+
+# What the target does between the two dumps besides what it says: a few objects of these types.
+BUSTLE = {"int": 12, "str": 12, "list": 3, "dict": 3, "tuple": 3, "bytes": 3, "float": 3, "frame": 3}
+BUSTLE_BYTES = 4096
+
+
+def totals(dump: dict) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for row in dump["heap"]["types"]:
+        objects, size = found.get(row["type"], (0, 0))
+        found[row["type"]] = (objects + row["objects"], size + row["bytes"])
+    return found
+
+
+def count_kinds(heapspy, workplace: targets.Workplace, *options: str, **environment) -> None:
+    with workplace.start("kinds.py", **environment) as target:
+        before = totals(heapspy.json("dump", target.pid, "--limit", 0, *options))
+        target.process.stdin.write(b"\n")
+        target.process.stdin.flush()
+        made = json.loads(target.read_line())
+        target.wait_until_ready()
+        after = totals(heapspy.json("dump", target.pid, "--limit", 0, *options))
+    wrong = []
+    for name, (objects, size) in made.items():
+        more_objects = after[name][0] - before.get(name, (0, 0))[0]
+        more_bytes = after[name][1] - before.get(name, (0, 0))[1]
+        slack = BUSTLE.get(name, 0)
+        if abs(more_objects - objects) > slack or abs(more_bytes - size) > (BUSTLE_BYTES if slack else 0):
+            wrong.append(f"{name}: {objects} objects of {size} bytes / {more_objects} of {more_bytes}")
+    assert not wrong, "\n".join(["differs (the target / heapspy):", *wrong])
+
+
+@pytest.mark.parametrize("mode", [(), ("--stop",)], ids=["running", "stopped"])
+def test_kinds(heapspy, workplace: targets.Workplace, mode: tuple[str, ...]) -> None:
+    count_kinds(heapspy, workplace, *mode)
+
+
+@pytest.mark.ten
+@pytest.mark.parametrize("allocator", ["debug", "malloc", "malloc_debug"])
+def test_kinds_of_allocators(heapspy, workplace: targets.Workplace, allocator: str) -> None:
+    import os
+
+    count_kinds(heapspy, workplace, env={**os.environ, "PYTHONMALLOC": allocator})
+
+
+# --- the allocators ------------------------------------------------------------------------------
+
+
+def numbers_after(text: str, pattern: str) -> list[int]:
+    found = re.search(pattern, text)
+    assert found, f"no line like {pattern} in\n{text}"
+    return [int(number.replace(",", "")) for number in found.groups()]
+
+
+def test_pymalloc(heapspy, interpreter: catalogue.Interpreter, workplace: targets.Workplace) -> None:
+    """Number for number what sys._debugmallocstats() says."""
+    with workplace.start("pools.py", ready=False) as target:
+        blocks, uordblks, fordblks, hblkhd = map(int, target.read_line().split())
+        target.wait_until_ready()
+        dump = heapspy.json("dump", target.pid)
+        stats = target.error_text().split("----\n")[1]
+    ours = dump["allocator"]
+
+    rows = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$", stats, re.MULTILINE)
+    theirs = {int(size): (int(pools), int(used), int(free)) for _, size, pools, used, free in rows}
+    assert theirs == {
+        row["block"]: (row["pools"], row["blocks_in_use"], row["blocks_free"])
+        for row in ours["size_classes"]
+        if row["pools"]
+    }
+    number = r" *= *([\d,]+)"
+    lines = {
+        "arenas": "# arenas allocated current" + number,
+        "bytes_in_use": "# bytes in allocated blocks" + number,
+        "bytes_free": "# bytes in available blocks" + number,
+        "bytes_pool_headers": "# bytes lost to pool headers" + number,
+        "bytes_quantization": "# bytes lost to quantization" + number,
+        "bytes_alignment": "# bytes lost to arena alignment" + number,
+    }
+    if "arenas_allocated" in ours:
+        lines["arenas_allocated"] = "# arenas allocated total" + number
+        lines["arenas_highwater"] = "# arenas highwater mark" + number
+    assert {key: numbers_after(stats, line)[0] for key, line in lines.items()} == {key: ours[key] for key in lines}
+    assert numbers_after(stats, r"([\d,]+) unused pools \* ([\d,]+) bytes") == [ours["pools_free"], ours["pool_size"]]
+    assert ours["blocks_raw"] < ours["blocks_in_use"]
+    if "blocks_large" in ours and not interpreter.pydebug:
+        # Between the count and the rest a few objects came and went.
+        assert abs(ours["blocks_in_use"] + ours["blocks_large"] - blocks) <= 8
+    assert ours["pinned"]["arenas"] > 5 and {"tuple", "str"} <= {row["type"] for row in ours["pinned"]["types"]}
+
+    if uordblks:
+        malloc = dump["malloc"]
+        assert malloc["bytes_in_use"] == pytest.approx(uordblks, rel=0.01)
+        assert malloc["bytes_free"] == pytest.approx(fordblks, rel=0.01, abs=16384)
+        assert malloc["mmapped"] == pytest.approx(hblkhd, rel=0.01)
+
+
+def test_account_sums_to_rss(heapspy, oracle: targets.Oracle) -> None:
+    memory = heapspy.json("dump", oracle.pid)["memory"]
+    account = {row["kind"]: row["rss"] for row in memory["account"]}
+    assert sum(account.values()) == memory["rss"]
+    resident = 0
+    for line in open(f"/proc/{oracle.pid}/smaps", encoding="utf-8", errors="replace"):
+        if line.startswith("Rss:"):
+            resident += int(line.split()[1]) * 1024
+    assert memory["rss"] == resident
+    assert account["python-objects"] > 10_000_000 and account["file"] > 1_000_000 and account["malloc"] > 1_000_000
