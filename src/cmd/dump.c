@@ -10,6 +10,7 @@
 #include "cmd/command.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
+#include "cmd/target.h"
 
 DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
@@ -19,11 +20,10 @@ enum { ROWS_OF_A_TABLE = 20 };
 static struct heapspy_error *read_heap(const struct options *options, struct heapspy **ret_heapspy,
 				       struct heapspy_dump **ret_dump)
 {
-	char what[64];
-	snprintf(what, sizeof(what), "reading process %d", (int)options->pid);
+	char text[256], what[300];
+	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	struct progress *progress = progress_begin(options, what);
-	struct heapspy_attach_options attach = {.layout = options->layout};
-	struct heapspy_error *error = heapspy_attach(options->pid, &attach, ret_heapspy);
+	struct heapspy_error *error = target_attach(options, ret_heapspy);
 	if (!error)
 		error = heapspy_dump(*ret_heapspy, ret_dump);
 	progress_end(progress);
@@ -35,8 +35,9 @@ static struct heapspy_error *incomplete(const struct options *options,
 {
 	if (dump->incomplete_count == 0)
 		return NULL;
-	struct heapspy_error *error = error_new(
-		HEAPSPY_INCOMPLETE, "the dump of process %d is not complete", (int)options->pid);
+	char text[256];
+	struct heapspy_error *error = error_new(HEAPSPY_INCOMPLETE, "the dump of %s is not complete",
+						target_text(options, text, sizeof(text)));
 	error_why(error, "%s", dump->incomplete[0]);
 	for (size_t i = 1; i < dump->incomplete_count; i++)
 		error_why(error, "%s; %s", error->why, dump->incomplete[i]);
@@ -72,10 +73,10 @@ static struct heapspy_error *run(const struct options *options)
 
 const struct command command_dump = {
 	.name = "dump",
-	.operands = "PID",
-	.summary = "summarise the heap of a process",
+	.operands = "PID|FILE",
+	.summary = "summarise the heap of a process, or of a core file",
 	.description =
-		"Reads the process once, while it runs, and says where its memory is, how its "
+		"Reads the process once, while it runs, or a core file or snapshot, and says where its memory is, how its "
 		"garbage collector stands and which types its objects are of.\n\n"
 		"Sizes are what sys.getsizeof() returns for the same objects, summed up; objects "
 		"of the collector (GC) are those that gc.get_objects() lists.",
@@ -84,6 +85,7 @@ const struct command command_dump = {
 	.takes = {OPTION_PID},
 	.take_count = 1,
 	.need = 1,
+	.takes_file = true,
 	.examples =
 		(const struct example[]){
 			{"dump 4711", "the heap of process 4711, its largest 20 types"},

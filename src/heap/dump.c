@@ -160,7 +160,9 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy, struct heapspy_dump 
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *public = &dump->public;
 	double start = clock_monotonic();
 	uint64_t bytes_read = target_bytes_read(heapspy->target);
+	public->capture.mode = attach_mode(heapspy);
 	public->capture.time = attach_time(heapspy);
+	public->capture.pause = heapspy->pause;
 	struct heapspy_error *error = take(heapspy, dump);
 	if (error) {
 		/* What went wrong may only be that the process went. */
@@ -175,4 +177,3 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy, struct heapspy_dump 
 	*ret_dump = take_pointer(public);
 	return NULL;
 }
-	public->capture.mode = attach_mode(heapspy);
