@@ -54,8 +54,17 @@ struct heapspy_dump {
 	size_t incomplete_count;
 };
 
+struct heapspy_dump_options {
+	bool stop;        /* of one instant: copy it while nothing in it moves, then count.
+	                     A file is of one instant anyway */
+	double max_pause; /* seconds for which it may be held for that; 0: 0.25 */
+};
+
+/* options may be NULL. With `stop` also HEAPSPY_BUSY: it cannot be copied within
+ * max_pause, or another process traces it. */
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
-heapspy_dump(struct heapspy *heapspy, struct heapspy_dump **ret_dump);
+heapspy_dump(struct heapspy *heapspy, const struct heapspy_dump_options *options,
+	     struct heapspy_dump **ret_dump);
 
 /* Takes NULL. */
 HEAPSPY_API void heapspy_dump_free(struct heapspy_dump *dump);

@@ -20,12 +20,13 @@ enum { ROWS_OF_A_TABLE = 20 };
 static struct heapspy_error *read_heap(const struct options *options, struct heapspy **ret_heapspy,
 				       struct heapspy_dump **ret_dump)
 {
+	struct heapspy_dump_options how = {.stop = options->stop, .max_pause = options->max_pause};
 	char text[256], what[300];
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	struct progress *progress = progress_begin(options, what);
 	struct heapspy_error *error = target_attach(options, ret_heapspy);
 	if (!error)
-		error = heapspy_dump(*ret_heapspy, ret_dump);
+		error = heapspy_dump(*ret_heapspy, &how, ret_dump);
 	progress_end(progress);
 	return error;
 }
@@ -46,6 +47,9 @@ static struct heapspy_error *incomplete(const struct options *options,
 
 static struct heapspy_error *run(const struct options *options)
 {
+	if (options_given(options, OPTION(MAX_PAUSE)) && !options->stop)
+		return error_why(error_new(HEAPSPY_USAGE, "--max-pause is of no use alone"),
+				 "nothing is stopped without --stop");
 	CLEANUP(page_fini) struct page page = {0};
 	struct heapspy_error *error = page_open(options, "types", false, &page);
 	if (error)
@@ -80,7 +84,7 @@ const struct command command_dump = {
 		"garbage collector stands and which types its objects are of.\n\n"
 		"Sizes are what sys.getsizeof() returns for the same objects, summed up; objects "
 		"of the collector (GC) are those that gc.get_objects() lists.",
-	.options = OPTION(PID) | OPTION(LAYOUT) | OPTIONS_ROWS | OPTIONS_OUTPUT,
+	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) | OPTIONS_ROWS | OPTIONS_OUTPUT,
 	.sort = dump_columns,
 	.takes = {OPTION_PID},
 	.take_count = 1,
@@ -92,6 +96,7 @@ const struct command command_dump = {
 			{"dump 4711 --filter 'app.*' --sort objects",
 			 "the types of one package, the most numerous first"},
 			{"dump 4711 --json -o before.json", "all of it, for a program"},
+			{"dump 4711 --stop --max-pause 1s", "of one instant"},
 			{0},
 		},
 	.run = run,

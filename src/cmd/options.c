@@ -154,6 +154,11 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		error = parse_choice(id, text, &choice);
 		options->layout = (enum heapspy_layout_source)choice;
 		return error;
+	case OPTION_STOP:
+		options->stop = true;
+		return NULL;
+	case OPTION_MAX_PAUSE:
+		return parse_duration(text, &options->max_pause);
 	case OPTION_INTERVAL:
 		return parse_duration(text, &options->interval);
 	case OPTION_COUNT:

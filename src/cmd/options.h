@@ -34,6 +34,14 @@ struct command;
 	X(COUNT, 'n', "count", "COUNT", "end after so many readings",                          \
 	  "The interval is one second unless it is given. Without a count an interval goes "   \
 	  "on until it is interrupted or the process ends.")                                   \
+	X(STOP, 0, "stop", NULL, "read one consistent instant",                                \
+	  "The memory is copied while nothing in the process moves, and read from the copy. "  \
+	  "Where all its threads are asleep it need not be stopped; else it is, for as long "  \
+	  "as the copy takes. Threads that wait in a call that this would end early (such "    \
+	  "as epoll_wait) are left alone.")                                                    \
+	X(MAX_PAUSE, 0, "max-pause", "DURATION", "with --stop: for at most so long",           \
+	  "250ms unless it is given. If it looks as if that were not enough the process is "   \
+	  "not stopped at all; if it turns out not to be, it is let go: exit status 6.")       \
 	X(SORT, 0, "sort", "COLUMN", "sort by this column",                                    \
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
@@ -100,6 +108,8 @@ struct options {
 	pid_t pid;
 	const char *file; /* a core in place of a process, NULL: none */
 	enum heapspy_layout_source layout;
+	bool stop;
+	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */
 	uint64_t count;
 	const struct sort_column *sort;

@@ -9,6 +9,7 @@
 #include "heap/account_split.h"
 #include "heap/attach.h"
 #include "heap/census.h"
+#include "heap/instant.h"
 #include "target/core.h"
 
 /* The public struct, and what it points into. */
@@ -152,7 +153,30 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 	return attach_verify(heapspy);
 }
 
-struct heapspy_error *heapspy_dump(struct heapspy *heapspy, struct heapspy_dump **ret_dump)
+static const char NOT_ONE_INSTANT[] =
+	"a thread that waited in a call that an interrupt would end was left alone, and went on "
+	"while memory was copied: not quite of one instant";
+
+static struct heapspy_error *take_at_once(struct heapspy *heapspy,
+					  const struct heapspy_dump_options *options, struct dump *dump)
+{
+	struct heapspy_capture *capture = &dump->public.capture;
+	struct instant instant;
+	struct heapspy_error *error = instant_begin(heapspy, options->max_pause, &instant);
+	if (error)
+		return error;
+	capture->mode = instant_mode(&instant);
+	capture->time = instant.time;
+	capture->pause = instant.report.pause;
+	error = take(heapspy, dump);
+	if (!error && !instant.report.one_instant)
+		dump->reasons[dump->public.incomplete_count++] = NOT_ONE_INSTANT;
+	instant_end(&instant);
+	return error;
+}
+
+struct heapspy_error *heapspy_dump(struct heapspy *heapspy, const struct heapspy_dump_options *options,
+				   struct heapspy_dump **ret_dump)
 {
 	struct dump *dump = calloc(1, sizeof(*dump));
 	if (!dump)
@@ -163,7 +187,8 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy, struct heapspy_dump 
 	public->capture.mode = attach_mode(heapspy);
 	public->capture.time = attach_time(heapspy);
 	public->capture.pause = heapspy->pause;
-	struct heapspy_error *error = take(heapspy, dump);
+	bool stop = options && options->stop && !attach_is_file(heapspy);
+	struct heapspy_error *error = stop ? take_at_once(heapspy, options, dump) : take(heapspy, dump);
 	if (error) {
 		/* What went wrong may only be that the process went. */
 		struct heapspy_error *gone = attach_verify(heapspy);

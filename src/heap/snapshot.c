@@ -15,7 +15,7 @@ DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
 static struct heapspy_error *describe(struct heapspy *heapspy, char **ret_about)
 {
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *dump = NULL;
-	struct heapspy_error *error = heapspy_dump(heapspy, &dump);
+	struct heapspy_error *error = heapspy_dump(heapspy, NULL, &dump);
 	if (error)
 		return error;
 	struct snapshot_about about = {

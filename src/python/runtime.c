@@ -28,6 +28,12 @@ void python_free(struct python *python)
 	free(python);
 }
 
+void python_retarget(struct python *python, struct target *target)
+{
+	python->target = target;
+	peek_retarget(python->peek, target);
+}
+
 static const char *version_text(uint32_t hexversion, char buffer[16])
 {
 	snprintf(buffer, 16, "%u.%u", hexversion >> 24, hexversion >> 16 & 0xff);

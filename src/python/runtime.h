@@ -65,6 +65,9 @@ DEFINE_CLEANUP(struct python *, python_free)
  * is damaged. */
 enum fault python_list_interpreters(struct python *python);
 
+/* Read it from another target that holds the same process: a copy of it, and back. */
+void python_retarget(struct python *python, struct target *target);
+
 /* 3.12 as PYTHON_VERSION(3, 12): compares with hexversion. */
 #define PYTHON_VERSION(major, minor) ((uint32_t)(major) << 24 | (uint32_t)(minor) << 16)
 

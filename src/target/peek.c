@@ -57,6 +57,12 @@ struct target *peek_target(struct peek *peek)
 	return peek->target;
 }
 
+void peek_retarget(struct peek *peek, struct target *target)
+{
+	peek_forget(peek);
+	peek->target = target;
+}
+
 enum fault peek_take_fault(struct peek *peek)
 {
 	enum fault fault = peek->fault;

@@ -36,6 +36,9 @@ void peek_forget(struct peek *peek);
 
 struct target *peek_target(struct peek *peek);
 
+/* Read another target from now on. What is cached is dropped. */
+void peek_retarget(struct peek *peek, struct target *target);
+
 /* `length` bytes to `buffer`, zeros after a fault. */
 void peek_bytes(struct peek *peek, uint64_t address, void *buffer, size_t length);
 
