@@ -24,6 +24,8 @@ struct heapspy_allocator {
 	uint64_t arenas, arena_size;
 	uint64_t arenas_allocated; /* since the start; HEAPSPY_UNKNOWN in stripped builds up to 3.11 */
 	uint64_t arenas_highwater; /* the most there were at once; as above */
+	uint64_t large_blocks;     /* blocks too large for it, handed on to malloc: with
+	                              blocks_in_use what sys.getallocatedblocks() says; 3.9+, as above */
 	uint64_t pools, pool_size; /* pools that are in use */
 	uint64_t pools_free;
 	uint64_t blocks_in_use, bytes_in_use;

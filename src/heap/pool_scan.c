@@ -138,5 +138,8 @@ enum fault pool_scan_run(struct pool_scan *scan, const struct arenas *arenas)
 	for (size_t i = 0; i < arenas->count; i++)
 		add_arena(&scan->totals, &arenas->items[i], obmalloc_pool_size(scan->counter->python));
 	scan->totals.pool_size = obmalloc_pool_size(scan->counter->python);
+	scan->totals.arenas_allocated = arenas->counters.arenas_allocated;
+	scan->totals.arenas_highwater = arenas->counters.arenas_highwater;
+	scan->totals.large_blocks = arenas->counters.large_blocks;
 	return fault;
 }

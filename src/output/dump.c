@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "output/memory.h"
 #include "output/parts.h"
 
 /* ---- order --------------------------------------------------------------- */
@@ -80,18 +81,6 @@ static void emit_capture(struct emitter *emitter, const struct heapspy_capture *
 	emit_bytes(emitter, "bytes_read", "read", capture->bytes_read);
 	emit_count(emitter, "torn_reads", "torn reads", capture->torn_reads);
 	emit_ratio(emitter, "coverage", "coverage", capture->coverage);
-	emit_end(emitter);
-}
-
-static void emit_memory(struct emitter *emitter, const struct heapspy_memory *memory)
-{
-	emit_object(emitter, "memory", "memory");
-	emit_bytes(emitter, "rss", "rss", memory->rss);
-	emit_bytes(emitter, "pss", "pss", memory->pss);
-	emit_bytes(emitter, "uss", "uss", memory->uss);
-	emit_bytes(emitter, "swap", "swap", memory->swap);
-	emit_bytes(emitter, "rss_peak", "peak", memory->rss_peak);
-	emit_bytes(emitter, "virtual", "virtual", memory->virt);
 	emit_end(emitter);
 }
 
@@ -193,6 +182,8 @@ struct heapspy_error *output_dump(struct emitter *emitter,
 	emit_memory(emitter, &dump->memory);
 	emit_interpreters(emitter, dump->interpreters, dump->interpreter_count);
 	emit_heap(emitter, types, shown, dump->type_count, dump, view);
+	emit_allocator(emitter, dump, view->addresses);
+	emit_malloc(emitter, &dump->malloc);
 	emit_end(emitter);
 	return emitter_error(emitter);
 }

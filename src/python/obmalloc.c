@@ -79,14 +79,23 @@ static int compare_arenas(const void *a, const void *b)
 	return left->first < right->first ? -1 : left->first > right->first;
 }
 
+static void add_counter(uint64_t *total, uint64_t counter)
+{
+	*total = *total == UINT64_MAX || counter == UINT64_MAX ? UINT64_MAX : *total + counter;
+}
+
 enum fault obmalloc_arenas(struct python *python, struct arenas *ret_arenas)
 {
 	struct arena_table tables[PYTHON_MAX_INTERPRETERS];
 	size_t table_count = obmalloc_find_tables(python, tables, PYTHON_MAX_INTERPRETERS);
 	struct arenas arenas = {0};
 	enum fault fault = peek_take_fault(python->peek);
-	for (size_t i = 0; i < table_count && fault == FAULT_NONE; i++)
+	for (size_t i = 0; i < table_count && fault == FAULT_NONE; i++) {
 		fault = read_table(python, &tables[i], &arenas);
+		add_counter(&arenas.counters.arenas_allocated, tables[i].counters.arenas_allocated);
+		add_counter(&arenas.counters.arenas_highwater, tables[i].counters.arenas_highwater);
+		add_counter(&arenas.counters.large_blocks, tables[i].counters.large_blocks);
+	}
 	if (fault != FAULT_NONE) {
 		arenas_fini(&arenas);
 		return fault;

@@ -33,9 +33,18 @@ struct arena {
 	uint32_t total_pools;
 };
 
+/* What pymalloc counts itself. UINT64_MAX where its variables cannot be found: in
+ * stripped builds up to 3.11. */
+struct obmalloc_counters {
+	uint64_t arenas_allocated; /* since the start */
+	uint64_t arenas_highwater; /* the most there were at once */
+	uint64_t large_blocks;     /* blocks handed on to malloc; 3.9+ */
+};
+
 struct arenas {
 	struct arena *items; /* sorted by address */
 	size_t count;
+	struct obmalloc_counters counters; /* of all interpreters together */
 };
 
 /* All arenas of all interpreters. None (count 0) where pymalloc is not used. */

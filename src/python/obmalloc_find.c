@@ -34,11 +34,28 @@ static size_t from_interpreters(struct python *python, struct arena_table *table
 		struct arena_table table = {
 			.address = peek_u64(python->peek, state + OFFSET(layout, ObmallocState, arenas)),
 			.count = peek_u32(python->peek, state + OFFSET(layout, ObmallocState, maxarenas)),
+			.counters = {
+				.arenas_allocated = peek_u64(
+					python->peek, state + OFFSET(layout, ObmallocState, ntimes_arena_allocated)),
+				.arenas_highwater = peek_u64(
+					python->peek, state + OFFSET(layout, ObmallocState, narenas_highwater)),
+				.large_blocks = peek_u64(
+					python->peek, state + OFFSET(layout, ObmallocState, raw_allocated_blocks)),
+			},
 		};
 		if (table.address && !known(tables, count, table.address))
 			tables[count++] = table;
 	}
 	return count;
+}
+
+/* A static counter of Objects/obmalloc.c. */
+static uint64_t counter(struct python *python, const char *symbol)
+{
+	uint64_t address;
+	return python->module && elf_module_symbol(python->module, symbol, &address, NULL)
+		       ? peek_u64(python->peek, address)
+		       : UINT64_MAX;
 }
 
 /* Up to 3.11, not stripped. */
@@ -50,6 +67,11 @@ static size_t from_symbols(struct python *python, struct arena_table *table)
 		return 0;
 	table->address = peek_u64(python->peek, arenas);
 	table->count = peek_u32(python->peek, maxarenas);
+	table->counters = (struct obmalloc_counters){
+		.arenas_allocated = counter(python, "ntimes_arena_allocated"),
+		.arenas_highwater = counter(python, "narenas_highwater"),
+		.large_blocks = counter(python, "raw_allocated_blocks"),
+	};
 	return table->address ? 1 : 0;
 }
 
@@ -148,7 +170,8 @@ static size_t from_invariants(struct python *python, struct arena_table *table)
 				continue;
 			uint32_t count = count_slots(python, word);
 			if (count) {
-				*table = (struct arena_table){word, count};
+				*table = (struct arena_table){
+					word, count, {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 				free(words);
 				return 1;
 			}

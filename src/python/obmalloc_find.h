@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "python/obmalloc.h"
 #include "python/runtime.h"
 
 struct arena_table {
 	uint64_t address; /* of the array of struct arena_object */
 	uint32_t count;   /* its length */
+	struct obmalloc_counters counters;
 };
 
 /* From 3.12 on the state belongs to the interpreters, several may share one. Before,

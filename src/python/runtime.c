@@ -67,16 +67,35 @@ static struct heapspy_error *refuse_by_kind(struct target *target, const struct 
 
 /* ---- one attempt: a candidate with a layout ------------------------------ */
 
-/* The debug offsets of the runtime over `layout`; false where there are none. */
-static bool apply_debug_offsets(struct python *python)
+/* The most that _Py_DebugOffsets of any version has. */
+#define DEBUG_OFFSETS_MAX 2048
+
+/* The debug offsets of the runtime; 0 where there are none. */
+static size_t read_debug_offsets(struct python *python, unsigned char bytes[DEBUG_OFFSETS_MAX])
 {
 	size_t length = layout_debug_offsets_size(python->hexversion);
-	unsigned char bytes[2048];
-	if (!length || length > sizeof(bytes))
-		return false;
+	if (!length || length > DEBUG_OFFSETS_MAX)
+		return 0;
 	peek_bytes(python->peek, python->address, bytes, length);
-	return peek_take_fault(python->peek) == FAULT_NONE &&
-	       layout_apply_debug_offsets(&python->layout, bytes, length);
+	return peek_take_fault(python->peek) == FAULT_NONE ? length : 0;
+}
+
+static bool apply_debug_offsets(struct python *python)
+{
+	unsigned char bytes[DEBUG_OFFSETS_MAX];
+	size_t length = read_debug_offsets(python, bytes);
+	return length && layout_apply_debug_offsets(&python->layout, bytes, length);
+}
+
+/* Rows of the table for this version, the likeliest first. */
+static size_t likely_rows(struct python *python, const struct layout_row *rows[MAX_ROWS])
+{
+	unsigned char bytes[DEBUG_OFFSETS_MAX];
+	size_t length = read_debug_offsets(python, bytes);
+	size_t count = layout_table_candidates(python->hexversion, rows, MAX_ROWS);
+	if (length)
+		layout_sort_by_debug_offsets(rows, count, bytes, length);
+	return count;
 }
 
 static enum verdict try_row(struct python *python, const struct layout_row *row, bool debug_offsets,
@@ -95,7 +114,7 @@ static enum verdict try_row(struct python *python, const struct layout_row *row,
 static enum verdict try_tables(struct python *python, bool debug_offsets, const char **ret_reason)
 {
 	const struct layout_row *rows[MAX_ROWS];
-	size_t count = layout_table_candidates(python->hexversion, rows, MAX_ROWS);
+	size_t count = likely_rows(python, rows);
 	uint32_t hexversion = python->hexversion;
 	enum verdict verdict = VERDICT_WRONG;
 	*ret_reason = "there is no table for this version";
@@ -119,7 +138,7 @@ static enum verdict try_tables(struct python *python, bool debug_offsets, const 
 static void settle_on_exact_row(struct python *python, bool debug_offsets)
 {
 	const struct layout_row *rows[MAX_ROWS];
-	size_t count = layout_table_candidates(python->hexversion, rows, MAX_ROWS);
+	size_t count = likely_rows(python, rows);
 	enum layout_flavour flavour = python->debug ? LAYOUT_PYDEBUG : LAYOUT_RELEASE;
 	struct layout proven = python->layout;
 	for (size_t i = 0; i < count; i++) {

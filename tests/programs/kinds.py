@@ -9,6 +9,7 @@ and the bytes of each type. What a census counts of a type after, less what it c
 
 import gc
 import json
+import os
 import select
 import sys
 
@@ -39,14 +40,14 @@ def make():
         [[] for _ in range(COUNT)],
         [{} for _ in range(COUNT)],
         [set() for _ in range(1000)],
-        [frozenset((number, None)) for number in range(1000)],
+        [frozenset((number, None)) for number in range(2000, 3000)],
         [(number + 0.25, None) for number in range(COUNT)],
         [tuple([None] * (61 + number % 1000)) for number in range(1000)],
         [{"key": None} for _ in range(COUNT)],
         [dict.fromkeys(range(100)) for _ in range(100)],
         [[None] * 1000 for _ in range(100)],
         [slice(None, None) for _ in range(1000)],
-        [range(number, number + 3) for number in range(1000, 6000)],
+        [range(number, number + 3) for number in range(2000, 7000)],
         [Node() for _ in range(COUNT)],
     ]
     # The collector untracks tuples and dicts that can be in no cycle.
@@ -88,7 +89,8 @@ def main():
     waiting = select.poll()
     waiting.register(0, select.POLLIN | select.POLLHUP)
     print("ready", flush=True)
-    sys.stdin.readline()
+    waiting.poll()
+    os.read(0, 1)
     kinds = make()
     made = json.dumps(tally(kinds))
     print(made, flush=True)
