@@ -12,6 +12,8 @@
 #include "target/maps_parse.h"
 #include "target/permission.h"
 
+enum { OPEN_ATTEMPTS = 3 };
+
 /* vm.max_map_count is 65,530 by default; some databases raise it tenfold. */
 static const size_t MOST_MAPS_TEXT = (size_t)256 << 20;
 
@@ -115,7 +117,7 @@ static struct heapspy_error *open_memory(struct process_target *process)
 	return NULL;
 }
 
-struct heapspy_error *target_open_process(pid_t pid, struct target **ret_target)
+static struct heapspy_error *open_once(pid_t pid, struct target **ret_target)
 {
 	struct process_target *process = calloc(1, sizeof(*process));
 	if (!process)
@@ -142,4 +144,16 @@ struct heapspy_error *target_open_process(pid_t pid, struct target **ret_target)
 		return error;
 	*ret_target = take_pointer(target);
 	return NULL;
+}
+
+/* An exec in the middle of it leaves files of two address spaces in our hands: again,
+ * with the new one. Where the process ended instead, the next try says so. */
+struct heapspy_error *target_open_process(pid_t pid, struct target **ret_target)
+{
+	struct heapspy_error *error = open_once(pid, ret_target);
+	for (int i = 1; error && error->code == HEAPSPY_GONE && i < OPEN_ATTEMPTS; i++) {
+		heapspy_error_free(error);
+		error = open_once(pid, ret_target);
+	}
+	return error;
 }

@@ -70,6 +70,19 @@ void child_go_on(struct child *child)
 		die("test: write");
 }
 
+void child_settle(const struct child *child)
+{
+	char path[64], text[512] = "", *name_end;
+	snprintf(path, sizeof(path), "/proc/%d/stat", child->pid);
+	do {
+		FILE *file = fopen(path, "re");
+		if (!file || !fgets(text, sizeof(text), file))
+			die("test: the child is gone");
+		fclose(file);
+		name_end = strrchr(text, ')');
+	} while (!name_end || name_end[2] != 'S');
+}
+
 void child_end(struct child *child)
 {
 	kill(child->pid, SIGKILL);

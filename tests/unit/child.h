@@ -24,6 +24,10 @@ struct child child_start(void (*body)(void *context), void *context);
 void child_hear(struct child *child, void *bytes, size_t length);
 void child_go_on(struct child *child);
 
+/* Returns once the child is asleep, waiting for a word: what it did before it got
+ * there touches memory too. */
+void child_settle(const struct child *child);
+
 /* Ends and reaps it. */
 void child_end(struct child *child);
 

@@ -232,11 +232,12 @@ static void account(void **state)
 	struct heapspy_memory memory;
 	assert_no_error(target_open_process(child.pid, &target));
 	assert_no_error(account_read(target, &memory));
-	assert_in_range(memory.rss, 24 * MIB, 32 * MIB);
+	/* The rest is that of the test itself: more where it was built with a sanitizer. */
+	assert_in_range(memory.rss, 24 * MIB, 1024 * MIB);
 	assert_in_range(memory.uss, 24 * MIB, memory.rss);
 	assert_in_range(memory.pss, memory.uss, memory.rss);
-	assert_in_range(memory.rss_peak, 31 * MIB, 40 * MIB);
-	assert_in_range(memory.virt, 64 * MIB, 4096ull * MIB);
+	assert_in_range(memory.rss_peak, memory.rss + 7 * MIB, memory.rss + 16 * MIB);
+	assert_true(memory.virt >= 64 * MIB && memory.virt != HEAPSPY_UNKNOWN);
 	assert_int_equal(memory.swap, 0);
 	assert_in_range(memory.rss, child_status(&child, "VmRSS") * 1024 - MIB,
 			child_status(&child, "VmRSS") * 1024 + MIB);
@@ -310,13 +311,17 @@ static void diagnosis_of_python(void **state)
 	(void)state;
 	struct child child = child_start(be_python, NULL);
 	struct heapspy_diagnosis diagnosis;
+	struct timespec start, now;
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (;;) { /* until it has started */
 		assert_no_error(heapspy_diagnose(child.pid, true, &diagnosis));
-		if (!diagnosis.error || diagnosis.error->code == HEAPSPY_REFUSED)
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (!diagnosis.error || now.tv_sec - start.tv_sec > 10)
 			break;
 		heapspy_diagnosis_fini(&diagnosis);
 	}
-	assert_null(diagnosis.error);
+	if (diagnosis.error)
+		fail_msg("%s: %s", diagnosis.error->what, diagnosis.error->why);
 	static const char *const names[] = {"process", "permission", "interpreter", "version", "layout",
 					    "runtime"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
