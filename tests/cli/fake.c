@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public API over processes that do not exist, so that what the program makes
+ * of the library's answers can be tested to the letter. The PID chooses the answer:
+ */
+enum {
+	PID_PLAIN = 1,      /* all is known */
+	PID_UNKNOWN = 2,    /* as little as possible is; two interpreters */
+	PID_HOSTILE = 3,    /* texts with control characters, broken UTF-8, quotes */
+	PID_REFUSED = 4,    /* cannot be attached: an error with all its parts */
+	PID_INCOMPLETE = 5, /* data are missing */
+	PID_GOES_AWAY = 6,  /* after three readings */
+	PID_LARGE = 7,      /* a thousand types */
+	PID_SLOW = 8,       /* takes more than two seconds */
+};
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <heapspy/attach.h>
+#include <heapspy/doctor.h>
+#include <heapspy/dump.h>
+#include <heapspy/gc.h>
+#include <heapspy/processes.h>
+#include <heapspy/snapshot.h>
+
+#include "base/error.h"
+
+#define HOSTILE "\033]0;x\a\"\\\x80\xc2\x9b\xe2\x80\xae\xf0\x9f\x90\x8d\xc3\xa9,\n"
+
+enum { NOON = 1700000000, LARGE = 1000 };
+
+struct heapspy {
+	struct heapspy_target_info target;
+	struct heapspy_python_info python;
+	int readings;
+};
+
+static char *plain_command[] = {(char *)"python3", (char *)"-m", (char *)"app server", NULL};
+static char *hostile_command[] = {(char *)"python3", (char *)HOSTILE, (char *)"", NULL};
+
+static struct heapspy_error *refusal(pid_t pid)
+{
+	struct heapspy_error *error =
+		error_new(HEAPSPY_PERMISSION, "cannot read process %d", (int)pid);
+	error->errnum = 1;
+	error->address = 0x7f00;
+	error_why(error, "it belongs to user postgres (uid 112) and this is uid 1000");
+	error_remedy(error, "sudo heapspy dump %d", (int)pid);
+	return error_remedy(error, "sudo heapspy doctor %d", (int)pid);
+}
+
+struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
+				     struct heapspy **ret_heapspy)
+{
+	static const char *const sources[] = {"table", "dwarf", "debug-offsets+table", "table"};
+	if (pid == PID_REFUSED)
+		return refusal(pid);
+	struct heapspy *heapspy = calloc(1, sizeof(*heapspy));
+	if (!heapspy)
+		return error_no_memory();
+	bool hostile = pid == PID_HOSTILE;
+	heapspy->target = (struct heapspy_target_info){
+		.pid = pid,
+		.command = hostile ? hostile_command : plain_command,
+		.executable = (char *)(hostile ? HOSTILE : "/usr/bin/python3.11"),
+		.uptime = pid == PID_UNKNOWN ? NAN : 7384.5,
+	};
+	heapspy->python = (struct heapspy_python_info){
+		.version = "3.11.7",
+		.hexversion = 0x030b07f0,
+		.debug = pid == PID_UNKNOWN,
+		.free_threaded = pid == PID_UNKNOWN,
+		.allocator = pid == PID_UNKNOWN ? NULL : "pymalloc",
+		.layout_id = "cpython-3.11",
+		.layout_source = sources[options ? options->layout : 0],
+	};
+	*ret_heapspy = heapspy;
+	return NULL;
+}
+
+/* A file is a snapshot of the plain process, unless it is called "damaged". */
+struct heapspy_error *heapspy_open(const char *path, const struct heapspy_attach_options *options,
+				   struct heapspy **ret_heapspy)
+{
+	if (strstr(path, "damaged"))
+		return error_why(error_new(HEAPSPY_BAD_FILE, "cannot read %s", path),
+				 "it is not an ELF file");
+	struct heapspy_error *error = heapspy_attach(PID_PLAIN, options, ret_heapspy);
+	if (error)
+		return error;
+	(*ret_heapspy)->target.kind = HEAPSPY_TARGET_SNAPSHOT;
+	(*ret_heapspy)->target.path = (char *)path;
+	return NULL;
+}
+
+void heapspy_detach(struct heapspy *heapspy)
+{
+	free(heapspy);
+}
+
+const struct heapspy_target_info *heapspy_target_info(const struct heapspy *heapspy)
+{
+	return &heapspy->target;
+}
+
+const struct heapspy_python_info *heapspy_python_info(const struct heapspy *heapspy)
+{
+	return &heapspy->python;
+}
+
+/* ---- gc --------------------------------------------------------------------- */
+
+const char *heapspy_collector_name(enum heapspy_collector collector)
+{
+	return collector == HEAPSPY_COLLECTOR_INCREMENTAL ? "incremental" : "generational";
+}
+
+static struct heapspy_interpreter *new_interpreters(bool unknown, size_t count)
+{
+	struct heapspy_interpreter *interpreters = calloc(count, sizeof(*interpreters));
+	for (size_t i = 0; interpreters && i < count; i++) {
+		struct heapspy_gc *gc = &interpreters[i].gc;
+		interpreters[i].id = (int64_t)i;
+		gc->enabled = i == 0;
+		gc->debug = (int)i * 32;
+		gc->garbage = i;
+		gc->frozen = unknown ? HEAPSPY_UNKNOWN : 375;
+		for (int j = 0; j < HEAPSPY_GENERATIONS; j++)
+			gc->generations[j] = (struct heapspy_generation){
+				.threshold = j ? 10 : 700,
+				.count = 312 >> (3 * j),
+				.objects = unknown ? HEAPSPY_UNKNOWN : 1000u << (4 * j),
+				.collections = 120000 >> (5 * j),
+				.collected = 4321 * j,
+			};
+	}
+	return interpreters;
+}
+
+struct heapspy_error *heapspy_gc_read(struct heapspy *heapspy,
+				      struct heapspy_gc_reading *ret_reading)
+{
+	if (heapspy->target.pid == PID_GOES_AWAY && heapspy->readings++ == 3)
+		return error_why(error_new(HEAPSPY_GONE, "process %d is gone", PID_GOES_AWAY),
+				 "it ended while it was read");
+	size_t count = heapspy->target.pid == PID_UNKNOWN ? 2 : 1;
+	*ret_reading = (struct heapspy_gc_reading){
+		.time = NOON + 0.25,
+		.duration = 42e-6,
+		.interpreters = new_interpreters(true, count),
+		.interpreter_count = count,
+	};
+	return NULL;
+}
+
+void heapspy_gc_reading_fini(struct heapspy_gc_reading *reading)
+{
+	free(reading->interpreters);
+}
+
+/* ---- dump -------------------------------------------------------------------- */
+
+static char *large_name(size_t number)
+{
+	char *name;
+	return asprintf(&name, "app.Type%zu", number) < 0 ? NULL : name;
+}
+
+static void add_type(struct heapspy_dump *dump, char *name, struct heapspy_type type)
+{
+	type.name = name;
+	type.address = 0x7f0000001000 + 0x200 * dump->type_count;
+	dump->types[dump->type_count++] = type;
+	dump->total.objects += type.objects;
+	dump->total.bytes += type.bytes;
+	dump->total.gc_objects += type.gc_objects;
+	dump->total.gc_bytes += type.gc_bytes;
+}
+
+static void fill_types(struct heapspy_dump *dump, pid_t pid)
+{
+	dump->types = calloc(LARGE, sizeof(*dump->types));
+	if (pid == PID_LARGE) {
+		for (size_t i = 0; i < LARGE; i++)
+			add_type(dump, large_name(i),
+				 (struct heapspy_type){NULL, 0, 1, 8 * i, 1, 8 * i});
+		return;
+	}
+	bool hostile = pid == PID_HOSTILE;
+	add_type(dump, strdup(hostile ? HOSTILE : "app.cache.Entry"),
+		 (struct heapspy_type){NULL, 0, 510233, 48982368, 510233, 48982368});
+	add_type(dump, strdup("dict"), (struct heapspy_type){NULL, 0, 2000, 640000, 1500, 480000});
+	add_type(dump, strdup("str"), (struct heapspy_type){NULL, 0, 90000, 5400000, 0, 0});
+	add_type(dump, strdup("app.cache.Cache"), (struct heapspy_type){NULL, 0, 1, 1016, 1, 1016});
+	if (pid == PID_UNKNOWN) {
+		for (size_t i = 0; i < dump->type_count; i++)
+			dump->types[i].objects = dump->types[i].bytes = HEAPSPY_UNKNOWN;
+		dump->total.objects = dump->total.bytes = HEAPSPY_UNKNOWN;
+	}
+}
+
+struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
+				   struct heapspy_dump **ret_dump)
+{
+	static const char *reasons[] = {"512K are swapped out", "a list is damaged"};
+	pid_t pid = heapspy->target.pid;
+	if (pid == PID_SLOW)
+		nanosleep(&(struct timespec){.tv_sec = 2, .tv_nsec = 500000000}, NULL);
+	struct heapspy_dump *dump = calloc(1, sizeof(*dump));
+	if (!dump)
+		return error_no_memory();
+	bool unknown = pid == PID_UNKNOWN;
+	dump->capture = (struct heapspy_capture){
+		.time = NOON + 0.123,
+		.duration = 0.0804,
+		.bytes_read = 124151808,
+		.torn_reads = pid == PID_INCOMPLETE ? 12 : 0,
+		.coverage = pid == PID_INCOMPLETE ? 0.99996 : 1,
+	};
+	uint64_t megabyte = 1 << 20, none = HEAPSPY_UNKNOWN;
+	dump->memory = (struct heapspy_memory){
+		.rss = unknown ? none : 118 * megabyte + 400000,
+		.pss = unknown ? none : 117 * megabyte,
+		.uss = unknown ? none : 116 * megabyte,
+		.swap = unknown ? none : 0,
+		.rss_peak = unknown ? none : 120 * megabyte,
+		.virt = unknown ? none : 2048 * megabyte,
+	};
+	dump->interpreter_count = unknown ? 2 : 1;
+	dump->interpreters = new_interpreters(unknown, dump->interpreter_count);
+	fill_types(dump, pid);
+	dump->incomplete = reasons;
+	dump->incomplete_count = pid == PID_INCOMPLETE ? 2 : 0;
+	*ret_dump = dump;
+	return NULL;
+}
+
+void heapspy_dump_free(struct heapspy_dump *dump)
+{
+	if (!dump)
+		return;
+	for (size_t i = 0; i < dump->type_count; i++)
+		free((char *)dump->types[i].name);
+	free(dump->types);
+	free(dump->interpreters);
+	free(dump);
+}
+
+/* ---- snapshot ---------------------------------------------------------------- */
+
+struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy, int fd,
+					     struct heapspy_snapshot *ret_snapshot)
+{
+	static const char text[] = "a snapshot\n";
+	pid_t pid = heapspy->target.pid;
+	if (pid == PID_GOES_AWAY)
+		return error_new(HEAPSPY_GONE, "process %d is gone", PID_GOES_AWAY);
+	if (write(fd, text, strlen(text)) < 0)
+		return error_errno(HEAPSPY_OUTPUT, errno, "cannot write the snapshot");
+	*ret_snapshot = (struct heapspy_snapshot){
+		.time = NOON,
+		.duration = 0.25,
+		.size = 3 << 20,
+		.stored = 2 << 20,
+		.memory = 3 << 20,
+		.missing = pid == PID_INCOMPLETE ? 4096 : 0,
+	};
+	return NULL;
+}
+
+/* ---- ps ----------------------------------------------------------------------- */
+
+struct heapspy_error *heapspy_processes_list(struct heapspy_processes *ret_processes)
+{
+	static const struct heapspy_process items[] = {
+		{.pid = 12, .uid = 1000, .version = (char *)"3.9", .rss = 9437184,
+		 .command = (char *)"python3 worker.py"},
+		{.pid = 4711, .uid = 0, .version = (char *)"3.11", .rss = 124151808,
+		 .command = (char *)"python3 app.py", .obstacle = (char *)"it is another user's"},
+		{.pid = 815, .uid = 33, .rss = HEAPSPY_UNKNOWN, .command = (char *)HOSTILE},
+	};
+	*ret_processes = (struct heapspy_processes){0};
+	if (getenv("FAKE_NO_PROCESSES"))
+		return NULL;
+	ret_processes->items = malloc(sizeof(items));
+	ret_processes->count = sizeof(items) / sizeof(*items);
+	memcpy(ret_processes->items, items, sizeof(items));
+	return NULL;
+}
+
+void heapspy_processes_fini(struct heapspy_processes *processes)
+{
+	free(processes->items);
+}
+
+/* ---- doctor --------------------------------------------------------------------- */
+
+struct heapspy_error *heapspy_diagnose(pid_t pid, bool with_offsets,
+				       struct heapspy_diagnosis *ret_diagnosis)
+{
+	static struct heapspy_check good[] = {
+		{"kernel", true, (char *)"Linux 6.1"},
+		{"permission", true, (char *)"its memory can be read"},
+	};
+	static struct heapspy_check bad[] = {
+		{"kernel", true, (char *)"Linux 6.1"},
+		{"permission", false, (char *)"it belongs to uid 112"},
+	};
+	static struct heapspy_offset offsets[] = {
+		{"PyObject", "ob_type", 8, "table", 8, 8, -1},
+		{"PyDictObject", "ma_values", -1, "none", -1, -1, -1},
+	};
+	bool fails = pid == PID_REFUSED || pid == PID_UNKNOWN;
+	*ret_diagnosis = (struct heapspy_diagnosis){
+		.checks = fails ? bad : good,
+		.check_count = 2,
+		.offsets = offsets,
+		.offset_count = with_offsets ? 2 : 0,
+		.error = pid == PID_REFUSED ? refusal(pid) : NULL,
+	};
+	return NULL;
+}
+
+void heapspy_diagnosis_fini(struct heapspy_diagnosis *diagnosis)
+{
+	heapspy_error_free(diagnosis->error);
+}
