@@ -12,6 +12,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 
 import pytest
 
@@ -127,24 +128,20 @@ def test_taken_meanwhile(fake, tmp_path):
     assert (out.read_text(), entries(tmp_path)) == ("first", ["out"])
 
 
-def test_read_only_directory(fake, tmp_path):
-    command = [fake.path, "dump", "1", "-o", str(tmp_path / "out")]
+def test_read_only_directory(fake):
+    """As a user whom permissions bind: not root, and where root's own folders need not be passed."""
     options = {"env": ENVIRONMENT, "capture_output": True, "text": True}
     if os.geteuid() == 0:
-        # Permissions do not bind root: be somebody else, who also finds no hidden leftovers.
         nobody = pwd.getpwnam("nobody")
-        program = shutil.copy(fake.path, "/tmp/heapspy-fake-of-nobody")
-        command[0] = program
         options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        tmp_path.chmod(0o755)
-        for parent in tmp_path.parents:
-            if parent.stat().st_mode & 0o005 != 0o005:
-                command[-1] = "/usr/out"
-    else:
-        tmp_path.chmod(0o555)
-    done = subprocess.run(command, check=False, **options)
-    assert (done.returncode, done.stdout) == (8, "")
-    assert "why: Permission denied\n" in done.stderr
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        program = shutil.copy(fake.path, place)
+        os.chmod(place, 0o555)
+        done = subprocess.run([program, "dump", "1", "-o", f"{place}/out"], check=False, **options)
+        assert (done.returncode, done.stdout) == (8, "")
+        assert "why: Permission denied\n" in done.stderr
+        assert entries(pathlib.Path(place)) == ["heapspy-fake"]
+        os.chmod(place, 0o755)
 
 
 def test_devices_are_written(fake, tmp_path):
