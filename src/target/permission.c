@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "target/capability.h"
+#include "target/own_command.h"
 #include "target/proc.h"
 
 /* Bits of capabilities(7). */
@@ -68,6 +69,7 @@ static bool is_descendant(pid_t pid)
 void permission_learn(pid_t pid, int proc, int errnum, struct permission_facts *ret_facts)
 {
 	struct permission_facts facts = {
+		.pid = pid,
 		.errnum = errnum,
 		.our_uid = geteuid(),
 		.initial_namespace = in_initial_namespace(),
@@ -123,78 +125,23 @@ enum permission_cause permission_cause_of(const struct permission_facts *facts)
 	return facts->our_seccomp > 0 ? PERMISSION_SECCOMP : PERMISSION_MODULE;
 }
 
-const char *permission_phrase(enum permission_cause cause)
+bool permission_may_trace(const struct permission_facts *facts)
 {
-	static const char *const phrases[] = {
-		[PERMISSION_FINE] = NULL,
-		[PERMISSION_FILE_MODE] = "needs CAP_DAC_READ_SEARCH too",
-		[PERMISSION_NAMESPACE] = "outside our user namespace",
-		[PERMISSION_UID] = "of another user",
-		[PERMISSION_ROOT_WITHOUT_CAPABILITY] = "needs CAP_SYS_PTRACE",
-		[PERMISSION_CAPABILITIES] = "has capabilities we lack",
-		[PERMISSION_DUMPABLE] = "not dumpable",
-		[PERMISSION_YAMA] = "forbidden by Yama",
-		[PERMISSION_SECCOMP] = "forbidden by seccomp",
-		[PERMISSION_MODULE] = "forbidden by a security module",
+	return facts->our_caps & SYS_PTRACE;
+}
+
+const char *permission_yama_meaning(int scope)
+{
+	static const char *const meanings[] = {
+		"processes of the same user may be read",
+		"only a process's own children may be read",
+		"only root may read other processes",
+		"no process may be read until the machine starts anew",
 	};
-	return phrases[cause];
+	return meanings[scope < 0 ? 0 : scope < 3 ? scope : 3];
 }
 
 /* ---- remedy ------------------------------------------------------------ */
-
-/* A word as a shell reads it back. NULL where there is no memory. */
-static char *quote(const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=./:,@%";
-	if (*word && word[strspn(word, plain)] == '\0')
-		return strdup(word);
-	char *quoted = malloc(strlen(word) * 4 + 3), *to = quoted;
-	if (!quoted)
-		return NULL;
-	*to++ = '\'';
-	for (; *word; word++)
-		to = *word == '\'' ? stpcpy(to, "'\\''") : (*to = *word, to + 1);
-	strcpy(to, "'");
-	return quoted;
-}
-
-/* The name that starts this program also under sudo, which has a PATH of its own. */
-static char *own_name(void)
-{
-	static const char *const usual[] = {
-		"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
-	};
-	CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
-	char *slash = path ? strrchr(path, '/') : NULL;
-	if (!slash)
-		return strdup("heapspy");
-	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
-		if ((size_t)(slash - path) == strlen(usual[i]) &&
-		    memcmp(path, usual[i], slash - path) == 0)
-			return quote(slash + 1);
-	return quote(path);
-}
-
-/* Our own command line for a shell, the argument `pid` replaced. */
-static char *own_command(pid_t pid, pid_t replacement)
-{
-	char wanted[16], other[16];
-	snprintf(wanted, sizeof(wanted), "%d", pid);
-	snprintf(other, sizeof(other), "%d", replacement);
-	size_t length;
-	CLEANUP(freep) char *bytes = io_read_file(AT_FDCWD, "/proc/self/cmdline", MOST_TEXT, &length);
-	char *command = own_name();
-	if (!bytes)
-		return command;
-	for (size_t at = strlen(bytes) + 1; command && at < length; at += strlen(bytes + at) + 1) {
-		const char *argument = strcmp(bytes + at, wanted) == 0 ? other : bytes + at;
-		CLEANUP(freep) char *word = quote(argument), *shorter = command;
-		if (!word || asprintf(&command, "%s %s", shorter, word) < 0)
-			command = NULL;
-	}
-	return command;
-}
 
 static struct heapspy_error *rerun(struct heapspy_error *error, const char *prefix, pid_t pid,
 				   pid_t replacement)
@@ -216,17 +163,18 @@ static struct heapspy_error *rerun_in_container(struct heapspy_error *error, pid
 	const char *tool = container_tool();
 	if (!tool || gethostname(host, sizeof(host) - 1) < 0)
 		return error;
-	CLEANUP(freep) char *name = quote(host);
+	CLEANUP(freep) char *name = own_command_quote(host);
 	if (!name)
 		return error;
 	snprintf(prefix, sizeof(prefix), "%s exec --privileged %s ", tool, name);
 	return rerun(error, prefix, pid, pid);
 }
 
-static struct heapspy_error *rerun_with_rights(struct heapspy_error *error, pid_t pid,
+static struct heapspy_error *rerun_with_rights(struct heapspy_error *error,
 					       const struct permission_facts *facts)
 {
-	return facts->our_uid ? rerun(error, "sudo ", pid, pid) : rerun_in_container(error, pid);
+	return facts->our_uid ? rerun(error, "sudo ", facts->pid, facts->pid)
+			      : rerun_in_container(error, facts->pid);
 }
 
 /* ---- error ------------------------------------------------------------- */
@@ -249,125 +197,134 @@ static bool user_name(uid_t uid, char *buffer, size_t size)
 	return known;
 }
 
-static struct heapspy_error *explain_uid(struct heapspy_error *error,
-					 const struct permission_facts *facts)
+static void explain_uid(struct heapspy_error *error, const struct permission_facts *facts)
 {
 	uid_t owner = facts->uids[1];
 	if (owner == facts->our_uid)
 		owner = facts->uids[0] != facts->our_uid ? facts->uids[0] : facts->uids[2];
 	char name[64];
-	if (!user_name(owner, name, sizeof(name)))
-		return error_why(error, "it belongs to another user (uid %u)", owner);
+	if (!user_name(owner, name, sizeof(name))) {
+		error_why(error, "it belongs to another user (uid %u)", owner);
+		return;
+	}
 	CLEANUP(freep) char *clean = text_from_bytes(name, strlen(name));
-	return error_why(error, "it belongs to user %s (uid %u)", clean ?: "?", owner);
+	error_why(error, "it belongs to user %s (uid %u)", clean ?: "?", owner);
 }
 
-static struct heapspy_error *explain_capabilities(struct heapspy_error *error,
-						  const struct permission_facts *facts)
+static void explain_root(struct heapspy_error *error, const struct permission_facts *facts)
+{
+	error_why(error, "this process is root without CAP_SYS_PTRACE%s",
+		  facts->in_container ? ", as containers are by default" : "");
+}
+
+static void explain_capabilities(struct heapspy_error *error, const struct permission_facts *facts)
 {
 	char names[200];
 	capability_names(facts->caps & ~facts->our_caps, names, sizeof(names));
-	return error_why(error, "it has capabilities that this process lacks: %s", names);
+	error_why(error, "it has capabilities that this process lacks: %s", names);
 }
 
-const char *permission_yama_meaning(int scope)
+static void explain_dumpable(struct heapspy_error *error, const struct permission_facts *facts)
 {
-	static const char *const meanings[] = {
-		"processes of the same user may be read",
-		"only a process's own children may be read",
-		"only root may read other processes",
-		"no process may be read until the machine starts anew",
-	};
-	return meanings[scope < 0 ? 0 : scope < 3 ? scope : 3];
+	(void)facts;
+	error_why(error, "it is not dumpable: it changed its user, or asked for that with "
+			 "prctl(PR_SET_DUMPABLE, 0)");
 }
 
-bool permission_may_trace(const struct permission_facts *facts)
+static void explain_file_mode(struct heapspy_error *error, const struct permission_facts *facts)
 {
-	return facts->our_caps & SYS_PTRACE;
+	(void)facts;
+	error_why(error, "CAP_SYS_PTRACE alone does not open its files, "
+			 "CAP_DAC_READ_SEARCH is needed with it");
+	CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
+	CLEANUP(freep) char *word = path ? own_command_quote(path) : NULL;
+	if (word)
+		error_remedy(error, "sudo setcap cap_sys_ptrace,cap_dac_read_search+ep %s", word);
 }
 
-static struct heapspy_error *explain_yama(struct heapspy_error *error, pid_t pid,
-					  const struct permission_facts *facts)
+static void explain_namespace(struct heapspy_error *error, const struct permission_facts *facts)
 {
-	error_why(error, "kernel.yama.ptrace_scope is %d: %s", facts->yama,
-		  permission_yama_meaning(facts->yama));
-	if (facts->yama >= 3) {
-		error_remedy(error, "echo kernel.yama.ptrace_scope=1 | "
-				    "sudo tee /etc/sysctl.d/99-ptrace.conf");
-		return error_remedy(error, "sudo reboot");
-	}
-	rerun_with_rights(error, pid, facts);
-	return error_remedy(error, "sudo sysctl kernel.yama.ptrace_scope=0");
+	(void)facts;
+	error_why(error, "the capabilities of this process end at its user namespace, "
+			 "and the target is outside of it");
 }
 
-struct heapspy_error *permission_yama_error(const struct permission_facts *facts)
+static void explain_seccomp(struct heapspy_error *error, const struct permission_facts *facts)
 {
-	return explain_yama(error_new(HEAPSPY_PERMISSION, "cannot read any process"), 0, facts);
+	(void)facts;
+	error_why(error, "a seccomp filter on this process forbids it");
 }
 
-static struct heapspy_error *explain_module(struct heapspy_error *error)
+static void explain_module(struct heapspy_error *error, const struct permission_facts *facts)
 {
+	(void)facts;
 	CLEANUP(freep) char *text = io_read_file(AT_FDCWD, "/sys/kernel/security/lsm", MOST_TEXT, NULL);
 	CLEANUP(freep) char *clean = text ? text_from_bytes(text, strcspn(text, "\n")) : NULL;
 	if (clean && *clean)
 		error_why(error, "a security module forbids it, one of: %s", clean);
 	else
 		error_why(error, "the kernel or a security module forbids it");
-	return error_remedy(error, "sudo dmesg | grep -iE 'apparmor|avc|denied'");
+	error_remedy(error, "sudo dmesg | grep -iE 'apparmor|avc|denied'");
 }
 
-static struct heapspy_error *explain_file_mode(struct heapspy_error *error)
+static void explain_yama(struct heapspy_error *error, const struct permission_facts *facts)
 {
-	error_why(error, "CAP_SYS_PTRACE alone does not open its files, "
-			 "CAP_DAC_READ_SEARCH is needed with it");
-	CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
-	CLEANUP(freep) char *word = path ? quote(path) : NULL;
-	return word ? error_remedy(error, "sudo setcap cap_sys_ptrace,cap_dac_read_search+ep %s", word)
-		    : error;
+	error_why(error, "kernel.yama.ptrace_scope is %d: %s", facts->yama,
+		  permission_yama_meaning(facts->yama));
+	if (facts->yama >= 3) {
+		error_remedy(error, "echo kernel.yama.ptrace_scope=1 | "
+				    "sudo tee /etc/sysctl.d/99-ptrace.conf");
+		error_remedy(error, "sudo reboot");
+		return;
+	}
+	rerun_with_rights(error, facts);
+	error_remedy(error, "sudo sysctl kernel.yama.ptrace_scope=0");
 }
 
-struct heapspy_error *permission_explain(pid_t pid, const struct permission_facts *facts)
+static const struct {
+	const char *phrase;
+	void (*explain)(struct heapspy_error *error, const struct permission_facts *facts);
+	bool more_rights_help;
+} causes[] = {
+	[PERMISSION_FINE] = {NULL, NULL, false},
+	[PERMISSION_FILE_MODE] = {"needs CAP_DAC_READ_SEARCH too", explain_file_mode, false},
+	[PERMISSION_NAMESPACE] = {"outside our user namespace", explain_namespace, false},
+	[PERMISSION_UID] = {"of another user", explain_uid, true},
+	[PERMISSION_ROOT_WITHOUT_CAPABILITY] = {"needs CAP_SYS_PTRACE", explain_root, true},
+	[PERMISSION_CAPABILITIES] = {"has capabilities we lack", explain_capabilities, true},
+	[PERMISSION_DUMPABLE] = {"not dumpable", explain_dumpable, true},
+	[PERMISSION_YAMA] = {"forbidden by Yama", explain_yama, false},
+	[PERMISSION_SECCOMP] = {"forbidden by seccomp", explain_seccomp, false},
+	[PERMISSION_MODULE] = {"forbidden by a security module", explain_module, false},
+};
+
+const char *permission_phrase(enum permission_cause cause)
+{
+	return causes[cause].phrase;
+}
+
+struct heapspy_error *permission_explain(const struct permission_facts *facts)
 {
 	struct heapspy_error *error =
-		error_errno(HEAPSPY_PERMISSION, facts->errnum, "cannot read process %d", pid);
+		error_errno(HEAPSPY_PERMISSION, facts->errnum, "cannot read process %d", facts->pid);
 	enum permission_cause cause = permission_cause_of(facts);
-	switch (cause) {
-	case PERMISSION_FINE:
-		return error;
-	case PERMISSION_FILE_MODE:
-		return explain_file_mode(error);
-	case PERMISSION_NAMESPACE:
-		return error_why(error, "the capabilities of this process end at its user namespace, "
-					"and the target is outside of it");
-	case PERMISSION_SECCOMP:
-		return error_why(error, "a seccomp filter on this process forbids it");
-	case PERMISSION_MODULE:
-		return explain_module(error);
-	case PERMISSION_YAMA:
-		return explain_yama(error, pid, facts);
-	case PERMISSION_UID:
-		explain_uid(error, facts);
-		break;
-	case PERMISSION_ROOT_WITHOUT_CAPABILITY:
-		error_why(error, "this process is root without CAP_SYS_PTRACE%s",
-			  facts->in_container ? ", as containers are by default" : "");
-		break;
-	case PERMISSION_CAPABILITIES:
-		explain_capabilities(error, facts);
-		break;
-	case PERMISSION_DUMPABLE:
-		error_why(error, "it is not dumpable: it changed its user, or asked for that with "
-				 "prctl(PR_SET_DUMPABLE, 0)");
-		break;
-	}
-	return rerun_with_rights(error, pid, facts);
+	if (causes[cause].explain)
+		causes[cause].explain(error, facts);
+	return causes[cause].more_rights_help ? rerun_with_rights(error, facts) : error;
+}
+
+struct heapspy_error *permission_yama_error(const struct permission_facts *facts)
+{
+	struct heapspy_error *error = error_new(HEAPSPY_PERMISSION, "cannot read any process");
+	explain_yama(error, facts);
+	return error;
 }
 
 struct heapspy_error *permission_error(pid_t pid, int proc, int errnum)
 {
 	struct permission_facts facts;
 	permission_learn(pid, proc, errnum, &facts);
-	return permission_explain(pid, &facts);
+	return permission_explain(&facts);
 }
 
 struct heapspy_error *permission_hidden_error(pid_t pid)

@@ -12,6 +12,7 @@
 /* What the kernel's decision hangs on: __ptrace_may_access() in kernel/ptrace.c,
  * security/yama, and the mode of the files in /proc/PID. */
 struct permission_facts {
+	pid_t pid;              /* the target */
 	int errnum;             /* what opening its mem file gave */
 	uid_t our_uid;          /* effective */
 	uint64_t our_caps;      /* effective */
@@ -45,7 +46,7 @@ enum permission_cause permission_cause_of(const struct permission_facts *facts);
 struct heapspy_error *permission_error(pid_t pid, int proc, int errnum);
 
 /* As above from facts. */
-struct heapspy_error *permission_explain(pid_t pid, const struct permission_facts *facts);
+struct heapspy_error *permission_explain(const struct permission_facts *facts);
 
 /* For one that exists, but that /proc does not show. */
 struct heapspy_error *permission_hidden_error(pid_t pid);

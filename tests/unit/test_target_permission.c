@@ -12,6 +12,7 @@ static const uint64_t PTRACE = 1 << 19, READ_SEARCH = 1 << 2, NET_RAW = 1 << 13;
 
 /* An ordinary user looks at an ordinary process of the same user, and may not. */
 static const struct permission_facts ordinary = {
+	.pid = 4711,
 	.errnum = EACCES,
 	.our_uid = 1000,
 	.initial_namespace = true,
@@ -27,7 +28,7 @@ static void explain(struct permission_facts facts)
 {
 	heapspy_error_free(error);
 	cause = permission_cause_of(&facts);
-	error = permission_explain(4711, &facts);
+	error = permission_explain(&facts);
 	assert_int_equal(error->code, HEAPSPY_PERMISSION);
 	assert_string_equal(error->what, "cannot read process 4711");
 	assert_non_null(error->why);
