@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include <heapspy/memory.h>
+
 #include "base/error.h"
 #include "heap/counter.h"
 #include "heap/gc_lists.h"
@@ -48,23 +50,24 @@ static bool report(struct census *census, struct counter *counter, const struct 
 	census->list_count = interpreter_count;
 	for (size_t i = 0; i < interpreter_count; i++)
 		census->lists[i].interpreter = counter->python->interpreters[i].address;
+	census->torn = counter->torn + lists->damaged;
 	for (size_t i = 0; i < lists->count; i++) {
 		const struct gc_list *list = &lists->items[i];
 		struct census_lists *own = &census->lists[list->interpreter];
-		if (list->generation < HEAPSPY_GENERATIONS)
-			own->objects[gc_generation_of_list(&counter->python->layout, list->generation)] +=
-				list->length;
+		unsigned generation = gc_generation_of_list(&counter->python->layout, list->generation);
+		if (list->generation == HEAPSPY_GENERATIONS)
+			own->frozen = lists->damaged ? HEAPSPY_UNKNOWN : list->length;
+		else if (lists->damaged)
+			own->objects[generation] = HEAPSPY_UNKNOWN;
 		else
-			own->frozen = list->length;
+			own->objects[generation] += list->length;
 	}
 	census->allocator = scan->totals;
 	census->malloc = malloc_scan->totals;
 	census->glibc = malloc_scan->glibc;
 	malloc_scan->glibc = (struct glibc){0};
-	census->torn = counter->torn;
 	census->wanted = scan->wanted;
 	census->covered = scan->covered;
-	census->lists_damaged = lists->damaged;
 	census->type_count = types_count(counter->types);
 	census->types = take_pointer(counter->types);
 	return true;

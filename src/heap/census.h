@@ -33,7 +33,7 @@ struct tally {
 	uint64_t pinning;              /* those in arenas that are hardly used */
 };
 
-/* The lists of one interpreter. */
+/* The lists of one interpreter; HEAPSPY_UNKNOWN where they changed under the walk. */
 struct census_lists {
 	uint64_t interpreter; /* address of its state */
 	uint64_t objects[HEAPSPY_GENERATIONS];
@@ -53,7 +53,6 @@ struct census {
 	struct glibc_totals malloc; /* glibc's heap */
 	struct glibc glibc;         /* where it lies */
 	bool uses_pymalloc;
-	bool lists_damaged;         /* a walk had to be given up */
 };
 
 /* Count. The caller has refreshed the target and listed the interpreters. */

@@ -32,7 +32,8 @@ static void add_keys(void *context, uint64_t cookie, const uint8_t *bytes, enum 
 {
 	struct counter *counter = context;
 	uint64_t size = 0;
-	if (fault != FAULT_NONE || sizes_add_keys(counter->sizes, bytes, &size) != FAULT_NONE)
+	if (fault != FAULT_NONE || sizes_add_keys(counter->sizes, bytes, &size) != FAULT_NONE ||
+	    size > counter->mapped)
 		counter->torn++;
 	else
 		credit(&counter->tallies[cookie >> 3], size, cookie & 7);
@@ -41,6 +42,9 @@ static void add_keys(void *context, uint64_t cookie, const uint8_t *bytes, enum 
 bool counter_init(struct counter *counter, struct python *python, const struct arenas *arenas)
 {
 	*counter = (struct counter){.python = python};
+	const struct maps *maps = target_maps(python->target);
+	for (size_t i = 0; i < maps->count; i++)
+		counter->mapped += maps->items[i].end - maps->items[i].start;
 	if (!pool_map_init(&counter->pools, arenas, obmalloc_pool_size(python)))
 		return false;
 	counter->types = types_new(python, cannot_hold_type, counter);
@@ -90,6 +94,10 @@ void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, s
 		measure = (struct measure){.bytes = object.type->fixed};
 	else if (sizes_measure(counter->sizes, &object, &measure) != FAULT_NONE)
 		counter->torn++;
+	if (measure.bytes > counter->mapped) { /* read in the middle of a change */
+		counter->torn++;
+		measure.bytes = (uint64_t)object.type->basicsize + object.type->prefix;
+	}
 	struct tally *tally = &counter->tallies[type];
 	uint64_t one = columns & COUNT_MINUS ? UINT64_MAX : 1;
 	if (columns & COUNT_OBJECT)

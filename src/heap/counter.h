@@ -26,6 +26,7 @@ struct counter {
 	size_t tally_capacity;
 	uint64_t tracked; /* GC-tracked objects counted, all types */
 	uint64_t torn;
+	uint64_t mapped; /* bytes of address space in use: no object is larger */
 	/* The piece of memory that is being streamed. */
 	const uint8_t *window;
 	uint64_t window_address;

@@ -110,9 +110,6 @@ static void fill_capture(struct dump *dump, const struct census *census)
 	if (census->covered < census->wanted)
 		dump->reasons[dump->public.incomplete_count++] =
 			"a part of the heap is swapped out or could not be read";
-	if (census->lists_damaged)
-		dump->reasons[dump->public.incomplete_count++] =
-			"a list of the collector changed while it was read: objects by generation are estimates";
 }
 
 /* What a core file lacks. */

@@ -6,6 +6,9 @@
 /* Steps of one list before it is the next one's turn. */
 #define TURN 256
 
+/* Young lists change all the time: a walk that went astray is tried again. */
+#define ATTEMPTS 3
+
 enum fault gc_lists_init(struct gc_lists *lists, struct counter *counter)
 {
 	struct python *python = counter->python;
@@ -94,7 +97,7 @@ static void count_run(struct gc_lists *lists, const struct outside *outside, uin
 	struct circle circle = {0};
 	for (uint64_t at = start; at && !is_head(lists, at) && !pool_map_has(&counter->pools, at);) {
 		if (goes_round(&circle, at)) {
-			lists->damaged = true;
+			counter->torn++;
 			break;
 		}
 		if (!counter_add_tracked_at(counter, at, COUNT_OBJECT | COUNT_TRACKED)) {
@@ -139,6 +142,14 @@ static struct gc_list *walk_all_but_longest(struct gc_lists *lists)
 {
 	struct circle *circles = calloc(lists->count, sizeof(*circles));
 	size_t left = lists->count;
+	/* What is cached is older than what is walked into now. */
+	peek_forget(lists->counter->python->peek);
+	lists->damaged = false;
+	for (size_t i = 0; i < lists->count; i++) {
+		lists->items[i].cursor = lists->items[i].head;
+		lists->items[i].length = 0;
+		lists->items[i].done = false;
+	}
 	while (circles && left > 1) {
 		left = 0;
 		for (size_t i = 0; i < lists->count; i++) {
@@ -175,7 +186,9 @@ static bool is_frozen(const struct gc_list *list)
 void gc_lists_measure(struct gc_lists *lists)
 {
 	struct counter *counter = lists->counter;
-	struct gc_list *longest = walk_all_but_longest(lists);
+	struct gc_list *longest = NULL;
+	for (unsigned i = 0; i < ATTEMPTS && (i == 0 || lists->damaged); i++)
+		longest = walk_all_but_longest(lists);
 	if (longest) {
 		uint64_t others = 0;
 		for (size_t i = 0; i < lists->count; i++)

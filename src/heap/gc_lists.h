@@ -30,7 +30,7 @@ struct gc_lists {
 	struct counter *counter;
 	struct gc_list *items;
 	size_t count;
-	bool damaged; /* a walk went astray */
+	bool damaged; /* the walk for the lengths went astray: they are not known */
 };
 
 enum fault gc_lists_init(struct gc_lists *lists, struct counter *counter);

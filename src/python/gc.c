@@ -100,23 +100,35 @@ enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 	return fault;
 }
 
+/* One of the two ends holds: a list grows at its tail and loses its first object
+ * while it is looked at, but hardly both at once. */
 static bool is_circular(struct peek *peek, const struct layout *layout, uint64_t head)
 {
 	uint64_t next = peek_u64(peek, head + OFFSET(layout, GcHead, next)) & GC_POINTER_MASK;
 	uint64_t prev = peek_u64(peek, head + OFFSET(layout, GcHead, prev)) & GC_POINTER_MASK;
 	if (!next || !prev || next % 4 || prev % 4)
 		return false;
-	return (peek_u64(peek, next + OFFSET(layout, GcHead, prev)) & GC_POINTER_MASK) == head &&
-	       (peek_u64(peek, prev + OFFSET(layout, GcHead, next)) & GC_POINTER_MASK) == head;
+	bool front = (peek_u64(peek, next + OFFSET(layout, GcHead, prev)) & GC_POINTER_MASK) == head;
+	bool back = (peek_u64(peek, prev + OFFSET(layout, GcHead, next)) & GC_POINTER_MASK) == head;
+	return peek_take_fault(peek) == FAULT_NONE && (front || back);
 }
+
+/* As often as that a list may change between two of its words. */
+#define LIST_ATTEMPTS 16
 
 bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc)
 {
 	uint64_t heads[GC_HEADS];
 	unsigned circular = 0;
 	gc_heads(layout, gc, heads);
-	for (unsigned i = 0; i < GC_HEADS; i++)
-		circular += is_circular(peek, layout, heads[i]);
+	for (unsigned i = 0; i < GC_HEADS; i++) {
+		bool found = is_circular(peek, layout, heads[i]);
+		for (unsigned j = 0; j < LIST_ATTEMPTS && !found; j++) {
+			peek_forget(peek);
+			found = is_circular(peek, layout, heads[i]);
+		}
+		circular += found;
+	}
 	/* While a generation is collected its _gc_prev words hold counts, and the
 	 * younger ones are being merged into it: three of the four may look broken. */
 	bool collecting = peek_i32(peek, gc + OFFSET(layout, GcState, collecting)) == 1;
