@@ -6,7 +6,8 @@
  * Reading changes nothing in the target, not even its page tables: a page the
  * target never touched reads as zeros without being touched by us either, a
  * clean page of a file is read from the file, a page that is swapped out is
- * FAULT_ABSENT.
+ * FAULT_ABSENT. What went away since the last target_refresh() is FAULT_TORN or
+ * FAULT_UNMAPPED, never zeros (for memory never touched, from Linux 6.11 on).
  *
  * A target belongs to one thread at a time.
  */
