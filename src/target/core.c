@@ -172,6 +172,7 @@ static void learn_process(struct core_target *core, struct core_notes *notes)
 	notes->process = (struct core_process){0};
 	core->facts.about = core->about = take_pointer(notes->about);
 	core->facts.about_length = notes->about_length;
+	core->facts.cut_off = core->headers.cut_off;
 	const struct core_process *process = &core->facts.process;
 	if (process->has_psinfo)
 		core->base.pid = process->psinfo.pr_pid;

@@ -176,7 +176,8 @@ static void name_heap(const struct core_process *process, struct maps *maps)
 		if (mapping_is_file(mapping) && !mapping_same_file(mapping, program))
 			return;
 		if (!mapping_is_file(mapping) && !adjoins) {
-			if (mapping->flags & MAPPING_WRITE && mapping->start - end <= HEAP_DISTANCE)
+			if (mapping->flags & MAPPING_WRITE && !mapping->path[0] &&
+			    mapping->start - end <= HEAP_DISTANCE)
 				mapping->path = "[heap]";
 			return;
 		}

@@ -117,11 +117,11 @@ void core_read_piece(struct target *target, uint64_t address, void *buffer, size
 		if (segment && segment->start <= address && address - segment->start < segment->length) {
 			part = read_dumped(core, segment, address, out, part, &missing);
 		} else {
-			uint64_t end = !segment		       ? UINT64_MAX
-				       : segment->start > address ? segment->start
-								  : segment->end;
-			if (part > end - address)
-				part = end - address;
+			/* Up to the segment, or in it. */
+			uint64_t room = !segment ? UINT64_MAX
+					: segment->start > address ? segment->start - address
+								   : segment->end - address;
+			part = part < room ? part : room;
 			part = read_left_out(core, segment, address, out, part, &missing);
 		}
 		address += part;

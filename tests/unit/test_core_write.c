@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* What is written as a core and read again is the same memory. */
+#include "unit.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "target/core.h"
+#include "target/core_write.h"
+#include "target/fake.h"
+
+enum { PAGE = 4096, PROGRAM = 0x400000, LIBRARY = 0x500000, HEAP = 0x1000000 };
+
+static uint8_t heap[64 * PAGE], library[PAGE], data[PAGE];
+
+static void fill(void)
+{
+	for (size_t i = 0; i < sizeof(heap); i++)
+		heap[i] = i / PAGE % 4 == 1 ? 0 : (uint8_t)(i * 13 + i / PAGE + 1);
+	memcpy(library, ELFMAG, SELFMAG);
+	memset(data, 7, sizeof(data));
+}
+
+static int new_file(void)
+{
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static struct target *write_and_open(struct target *source, struct core_written *ret_written)
+{
+	int fd = new_file();
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	struct target *copy = NULL;
+	assert_no_error(core_write(source, fd, "{\"a\": 1}", ret_written));
+	assert_no_error(target_open_core(path, &copy));
+	struct stat stat;
+	assert_int_equal(fstat(fd, &stat), 0);
+	assert_int_equal(stat.st_size, ret_written->size);
+	close(fd);
+	return copy;
+}
+
+static void assert_same_maps(const struct target *a, const struct target *b)
+{
+	assert_int_equal(target_maps(a)->count, target_maps(b)->count);
+	for (size_t i = 0; i < target_maps(a)->count; i++) {
+		const struct mapping *left = &target_maps(a)->items[i], *right = &target_maps(b)->items[i];
+		assert_int_equal(left->start, right->start);
+		assert_int_equal(left->end, right->end);
+		assert_int_equal(left->offset, right->offset);
+		assert_int_equal(left->flags, right->flags);
+		assert_int_equal(left->inode, right->inode);
+		assert_string_equal(left->path, right->path);
+	}
+}
+
+/* Page by page: what could be read is the same, what could not is absent. */
+static void assert_same_memory(struct target *source, struct target *copy, uint64_t start, uint64_t end)
+{
+	for (uint64_t at = start; at < end; at += PAGE) {
+		uint8_t theirs[PAGE], ours[PAGE];
+		enum fault fault = target_read(source, at, theirs, PAGE);
+		assert_int_equal(target_read(copy, at, ours, PAGE),
+				 fault == FAULT_NONE ? FAULT_NONE : FAULT_ABSENT);
+		if (fault == FAULT_NONE)
+			assert_memory_equal(theirs, ours, PAGE);
+	}
+}
+
+static void memory_comes_back(void **state)
+{
+	(void)state;
+	const struct fake_piece pieces[] = {{.address = HEAP, .length = sizeof(heap), .bytes = heap}};
+	struct target *source = fake_target_new(pieces, 1);
+	struct core_written written;
+	struct target *copy = write_and_open(source, &written);
+	assert_same_maps(source, copy);
+	assert_same_memory(source, copy, HEAP, HEAP + sizeof(heap));
+	assert_string_equal(target_core_facts(copy)->about, "{\"a\": 1}");
+	assert_int_equal(written.memory, sizeof(heap));
+	assert_int_equal(written.missing, 0);
+	/* A quarter of its pages are zeros. */
+	assert_true(written.stored < sizeof(heap) * 3 / 4 + 3 * PAGE);
+	assert_true(written.stored >= sizeof(heap) * 3 / 4);
+
+	/* And once more, from the copy. */
+	struct core_written again;
+	struct target *second = write_and_open(copy, &again);
+	assert_same_maps(source, second);
+	assert_same_memory(source, second, HEAP, HEAP + sizeof(heap));
+	assert_int_equal(again.stored, written.stored);
+	target_free(second);
+	target_free(copy);
+	target_free(source);
+}
+
+static void what_is_missing_stays_missing(void **state)
+{
+	(void)state;
+	struct fake_piece pieces[64];
+	uint64_t missing = 0;
+	/* One mapping after the other, each third one with a page that cannot be had. */
+	for (size_t i = 0; i < 64; i++) {
+		pieces[i] = (struct fake_piece){
+			.address = HEAP + i * PAGE,
+			.length = PAGE,
+			.bytes = heap + i * PAGE,
+			.fault = i % 3 == 2 ? FAULT_ABSENT : FAULT_NONE,
+		};
+		missing += i % 3 == 2 ? PAGE : 0;
+	}
+	struct target *source = fake_target_new(pieces, 64);
+	/* One mapping for all, so that it has gaps. */
+	struct maps *maps = (struct maps *)(uintptr_t)target_maps(source);
+	maps->items[0].end = HEAP + 64 * PAGE;
+	maps->count = 1;
+	struct core_written written;
+	struct target *copy = write_and_open(source, &written);
+	assert_int_equal(written.missing, missing);
+	assert_same_memory(source, copy, HEAP, HEAP + 64 * PAGE);
+	target_free(copy);
+	target_free(source);
+}
+
+static void what_is_left_out(void **state)
+{
+	(void)state;
+	enum { R = MAPPING_READ, W = MAPPING_WRITE, X = MAPPING_EXEC, S = MAPPING_SHARED };
+	const struct fake_piece pieces[] = {
+		/* A library: its beginning and constants, not its code, its data. */
+		{.address = LIBRARY, .length = PAGE, .bytes = library, .flags = R, .path = "/lib/x.so", .inode = 5},
+		{.address = LIBRARY + PAGE, .length = PAGE, .bytes = data, .flags = R | X, .path = "/lib/x.so", .inode = 5},
+		{.address = LIBRARY + 2 * PAGE, .length = PAGE, .bytes = data, .flags = R, .path = "/lib/x.so", .inode = 5},
+		{.address = LIBRARY + 3 * PAGE, .length = PAGE, .bytes = data, .flags = R | W, .path = "/lib/x.so", .inode = 5},
+		/* Other files, shared memory, generated code, guard pages, the kernel's own. */
+		{.address = HEAP, .length = PAGE, .bytes = data, .flags = R, .path = "/data", .inode = 6},
+		{.address = HEAP + 2 * PAGE, .length = PAGE, .bytes = data, .flags = R | W, .path = "/data", .inode = 6},
+		{.address = HEAP + 4 * PAGE, .length = PAGE, .bytes = data, .flags = R | W | S},
+		{.address = HEAP + 6 * PAGE, .length = PAGE, .bytes = data, .flags = R | X},
+		{.address = HEAP + 8 * PAGE, .length = PAGE, .bytes = data, .flags = X},
+		{.address = HEAP + 10 * PAGE, .length = PAGE, .bytes = data, .flags = R, .path = "[vvar]"},
+		{.address = HEAP + 12 * PAGE, .length = PAGE, .bytes = data, .flags = R | W, .path = "[heap]"},
+	};
+	static const bool kept[] = {true, false, true, true, false, false, false, false, false, false, true};
+	size_t count = sizeof(pieces) / sizeof(*pieces);
+	struct target *source = fake_target_new(pieces, count);
+	struct maps *maps = (struct maps *)(uintptr_t)target_maps(source);
+	for (size_t i = 1; i < 4; i++)
+		maps->items[i].offset = i * PAGE;
+	struct core_written written;
+	struct target *copy = write_and_open(source, &written);
+	assert_same_maps(source, copy);
+	for (size_t i = 0; i < count; i++) {
+		uint8_t byte;
+		assert_int_equal(target_read(copy, pieces[i].address, &byte, 1),
+				 kept[i] ? FAULT_NONE : FAULT_ABSENT);
+	}
+	assert_int_equal(written.memory, 4 * PAGE);
+	target_free(copy);
+	target_free(source);
+}
+
+/* The file is as long as its headers say, though nothing is written at its end. */
+static void zeros_at_the_end(void **state)
+{
+	(void)state;
+	const struct fake_piece pieces[] = {{.address = HEAP, .length = 100 * PAGE}};
+	struct target *source = fake_target_new(pieces, 1);
+	struct core_written written;
+	struct target *copy = write_and_open(source, &written);
+	assert_int_equal(target_core_facts(copy)->cut_off, 0);
+	assert_same_memory(source, copy, HEAP, HEAP + 100 * PAGE);
+	assert_true(written.stored < 16 * PAGE);
+	target_free(copy);
+	target_free(source);
+}
+
+static void no_memory_at_all(void **state)
+{
+	(void)state;
+	struct target *source = fake_target_new(NULL, 0), *copy;
+	struct core_written written;
+	int fd = new_file();
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_no_error(core_write(source, fd, "{}", &written));
+	struct heapspy_error *error = target_open_core(path, &copy);
+	assert_int_equal(error->code, HEAPSPY_BAD_FILE);
+	heapspy_error_free(error);
+	close(fd);
+	target_free(source);
+}
+
+static void target_goes_away(void **state)
+{
+	(void)state;
+	const struct fake_piece pieces[] = {{.address = HEAP, .length = PAGE, .bytes = heap}};
+	struct target *source = fake_target_new(pieces, 1);
+	fake_target_fail(source, FAULT_GONE);
+	struct core_written written;
+	int fd = new_file();
+	struct heapspy_error *error = core_write(source, fd, "{}", &written);
+	assert_int_equal(error->code, HEAPSPY_GONE);
+	heapspy_error_free(error);
+	close(fd);
+	target_free(source);
+}
+
+static void disk_is_full(void **state)
+{
+	(void)state;
+	const struct fake_piece pieces[] = {{.address = HEAP, .length = sizeof(heap), .bytes = heap}};
+	struct target *source = fake_target_new(pieces, 1);
+	struct core_written written;
+	static const struct {
+		const char *path;
+		int errnum;
+	} places[] = {{"/dev/full", ENOSPC}, {"/proc/self/stat", EBADF}};
+	for (size_t i = 0; i < 2; i++) {
+		int fd = open(places[i].path, i == 0 ? O_WRONLY : O_RDONLY);
+		struct heapspy_error *error = core_write(source, fd, "{}", &written);
+		assert_int_equal(error->code, HEAPSPY_OUTPUT);
+		assert_int_equal(error->errnum, places[i].errnum);
+		heapspy_error_free(error);
+		close(fd);
+	}
+	target_free(source);
+}
+
+int main(void)
+{
+	fill();
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_comes_back),
+		cmocka_unit_test(what_is_missing_stays_missing),
+		cmocka_unit_test(what_is_left_out),
+		cmocka_unit_test(zeros_at_the_end),
+		cmocka_unit_test(no_memory_at_all),
+		cmocka_unit_test(target_goes_away),
+		cmocka_unit_test(disk_is_full),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
