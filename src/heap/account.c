@@ -2,6 +2,8 @@
 #include "heap/account.h"
 
 #include "base/error.h"
+#include "heap/account_split.h"
+#include "target/cgroup.h"
 #include "target/proc.h"
 #include "target/target.h"
 
@@ -18,7 +20,40 @@ const char *heapspy_memory_kind_name(enum heapspy_memory_kind kind)
 	return names[kind];
 }
 
-struct heapspy_error *account_read(struct target *target, struct heapspy_memory *ret_memory)
+static void read_status(int proc, struct heapspy_memory *memory)
+{
+	struct proc_status status;
+	if (!proc_read_status(proc, "status", &status))
+		return;
+	memory->rss = status.vm_rss;
+	memory->swap = status.vm_swap;
+	memory->rss_peak = status.vm_hwm;
+	memory->virt = status.vm_size;
+}
+
+static void read_limit(int proc, struct heapspy_memory *memory)
+{
+	struct cgroup_memory group;
+	if (!cgroup_read_memory(proc, &group))
+		return;
+	memory->limit = group.limit;
+	memory->headroom = group.used < group.limit ? group.limit - group.used : 0;
+}
+
+/* Counted page by page, where VmRSS is a sum of counters that lag behind. */
+static void read_rollup(int proc, struct heapspy_memory *memory)
+{
+	struct proc_rollup rollup;
+	if (!proc_read_rollup(proc, &rollup))
+		return;
+	memory->rss = rollup.rss;
+	memory->pss = rollup.pss;
+	memory->uss = rollup.private_clean + rollup.private_dirty;
+	memory->swap = rollup.swap;
+}
+
+struct heapspy_error *account_read(struct target *target, const struct census *census,
+				   struct heapspy_memory *ret_memory)
 {
 	struct heapspy_memory memory = {
 		.rss = HEAPSPY_UNKNOWN,
@@ -31,20 +66,11 @@ struct heapspy_error *account_read(struct target *target, struct heapspy_memory 
 		.headroom = HEAPSPY_UNKNOWN,
 	};
 	int proc = target_proc_directory(target);
-	struct proc_status status;
-	if (proc >= 0 && proc_read_status(proc, "status", &status)) {
-		memory.rss = status.vm_rss;
-		memory.swap = status.vm_swap;
-		memory.rss_peak = status.vm_hwm;
-		memory.virt = status.vm_size;
-	}
-	/* Counted page by page, where VmRSS is a sum of counters that lag behind. */
-	struct proc_rollup rollup;
-	if (proc >= 0 && proc_read_rollup(proc, &rollup)) {
-		memory.rss = rollup.rss;
-		memory.pss = rollup.pss;
-		memory.uss = rollup.private_clean + rollup.private_dirty;
-		memory.swap = rollup.swap;
+	if (proc >= 0) {
+		read_status(proc, &memory);
+		read_limit(proc, &memory);
+		if (!census || !account_split(target, census, &memory))
+			read_rollup(proc, &memory);
 		if (memory.rss_peak < memory.rss)
 			memory.rss_peak = memory.rss;
 	}

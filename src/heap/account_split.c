@@ -230,8 +230,6 @@ bool account_split(struct target *target, const struct census *census, struct he
 	if (!done)
 		return false;
 	account.has_account = true;
-	if (account.rss_peak < account.rss)
-		account.rss_peak = account.rss;
 	*memory = account;
 	return true;
 }

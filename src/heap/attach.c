@@ -133,10 +133,11 @@ double attach_time(const struct heapspy *heapspy)
 	return attach_is_file(heapspy) ? heapspy->time : clock_now();
 }
 
-struct heapspy_error *attach_memory(struct heapspy *heapspy, struct heapspy_memory *ret_memory)
+struct heapspy_error *attach_memory(struct heapspy *heapspy, const struct census *census,
+				    struct heapspy_memory *ret_memory)
 {
 	if (!attach_is_file(heapspy))
-		return account_read(heapspy->target, ret_memory);
+		return account_read(heapspy->target, census, ret_memory);
 	*ret_memory = heapspy->memory;
 	return NULL;
 }

@@ -9,6 +9,8 @@
 #include "python/runtime.h"
 #include "target/target.h"
 
+struct census;
+
 struct heapspy {
 	struct target *target;
 	struct python *python;
@@ -37,7 +39,8 @@ static inline enum heapspy_capture_mode attach_mode(const struct heapspy *heapsp
 double attach_time(const struct heapspy *heapspy);
 
 /* The memory account: of a file, the one it brought along. HEAPSPY_GONE. */
-struct heapspy_error *attach_memory(struct heapspy *heapspy, struct heapspy_memory *ret_memory);
+struct heapspy_error *attach_memory(struct heapspy *heapspy, const struct census *census,
+				    struct heapspy_memory *ret_memory);
 
 /* A fresh look: maps, presence of pages, interpreters. At the start of a sample. */
 struct heapspy_error *attach_refresh(struct heapspy *heapspy);

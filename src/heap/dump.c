@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/account.h"
-#include "heap/account_split.h"
 #include "heap/attach.h"
 #include "heap/census.h"
 #include "heap/instant.h"
@@ -134,10 +133,8 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 	if ((error = census_take(heapspy->python, &census)) ||
 	    (error = fill_interpreters(&dump->public, heapspy, census)) ||
 	    (error = fill_types(&dump->public, heapspy->python, census)) ||
-	    (error = attach_memory(heapspy, &dump->public.memory)))
+	    (error = attach_memory(heapspy, census, &dump->public.memory)))
 		return error;
-	if (!attach_is_file(heapspy))
-		account_split(heapspy->target, census, &dump->public.memory);
 	dump->public.allocator = census->allocator;
 	dump->public.malloc = (struct heapspy_malloc){
 		.arenas = census->glibc.arena_count,
