@@ -224,15 +224,15 @@ static void print_bash(void)
 		bash_options(commands[i]);
 		printf("'\n");
 		if (wants_pid(commands[i]))
-			printf("\t\t\telse\n\t\t\t\twords=$(_heapspy_pids)\n");
+			printf("\t\t\telse\n\t\t\t\twords=$(_heapspy_pids)%s\n",
+			       commands[i]->takes_file ? " files=yes" : "");
 		printf("\t\t\tfi\n\t\t\t;;\n");
 	}
 	printf("\t\tesac\n\t\t;;\n\tesac\n\n"
+	       "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
 	       "\tif [[ $files ]]; then\n"
 	       "\t\tcompopt -o filenames\n"
-	       "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-	       "\telse\n"
-	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+	       "\t\tmapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- \"$cur\")\n"
 	       "\tfi\n"
 	       "}\n\n"
 	       "complete -F _heapspy heapspy\n");
@@ -300,6 +300,10 @@ static void print_zsh(void)
 	       "\tpids=(${(f)\"$(" LIST_PIDS ")\"})\n"
 	       "\t_describe -V 'PID' pids\n"
 	       "}\n\n"
+	       "_heapspy_targets() {\n"
+	       "\t_heapspy_pids\n"
+	       "\t_files\n"
+	       "}\n\n"
 	       "_heapspy() {\n"
 	       "\tlocal curcontext=$curcontext state line\n"
 	       "\ttypeset -A opt_args\n"
@@ -319,8 +323,10 @@ static void print_zsh(void)
 	for (size_t i = 0; commands[i]; i++) {
 		printf("\t\t%s)\n\t\t\t_arguments \\\n", commands[i]->name);
 		zsh_options(commands[i], "\t\t\t\t");
-		printf("\t\t\t\t%s\n\t\t\t;;\n",
-		       wants_pid(commands[i]) ? "'1:PID:_heapspy_pids'" : "':'");
+		const char *operand = commands[i]->takes_file  ? "'1:PID or file:_heapspy_targets'"
+				      : wants_pid(commands[i]) ? "'1:PID:_heapspy_pids'"
+							       : "':'";
+		printf("\t\t\t\t%s\n\t\t\t;;\n", operand);
 	}
 	printf("\t\tesac\n\t\t;;\n\tesac\n}\n\n_heapspy \"$@\"\n");
 }
@@ -371,8 +377,8 @@ static void print_fish(void)
 		printf("\n");
 		if (wants_pid(commands[i]))
 			printf("complete -c heapspy -n '__fish_seen_subcommand_from %s' "
-			       "-a '(__heapspy_pids)'\n",
-			       commands[i]->name);
+			       "-a '(__heapspy_pids)'%s\n",
+			       commands[i]->name, commands[i]->takes_file ? " -F" : "");
 	}
 	fish_options(NULL);
 	for (size_t i = 0; commands[i]; i++)

@@ -80,11 +80,13 @@ const struct command command_dump = {
 	.operands = "PID|FILE",
 	.summary = "summarise the heap of a process, or of a core file",
 	.description =
-		"Reads the process once, while it runs, or a core file or snapshot, and says where its memory is, how its "
-		"garbage collector stands and which types its objects are of.\n\n"
+		"Reads the process once, while it runs, or a core file or snapshot, and says where "
+		"its memory is, how its garbage collector stands and which types its objects are "
+		"of.\n\n"
 		"Sizes are what sys.getsizeof() returns for the same objects, summed up; objects "
 		"of the collector (GC) are those that gc.get_objects() lists.",
-	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) | OPTIONS_ROWS | OPTIONS_OUTPUT,
+	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) | OPTIONS_ROWS |
+		   OPTIONS_OUTPUT,
 	.sort = dump_columns,
 	.takes = {OPTION_PID},
 	.take_count = 1,

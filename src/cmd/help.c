@@ -105,12 +105,13 @@ static void print_options(FILE *stream, const struct command *command, bool full
 
 static void print_program(FILE *stream, bool full)
 {
-	fputs("usage: heapspy [OPTIONS] COMMAND [OPTIONS] [PID]\n", stream);
+	fputs("usage: heapspy [OPTIONS] COMMAND [OPTIONS] [PID|FILE]\n", stream);
 	if (full) {
 		fputc('\n', stream);
 		print_filled(stream,
-			     "Reads a running CPython from outside, by its PID, and says what its "
-			     "heap holds. The process is neither stopped nor changed.",
+			     "Reads a running CPython from outside, by its PID, or a core file, and "
+			     "says what its heap holds. The process is not changed, and not stopped "
+			     "unless --stop asks for it.",
 			     0);
 	}
 	fputs("\ncommands:\n", stream);

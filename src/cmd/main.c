@@ -88,7 +88,7 @@ static struct heapspy_error *run(int argc, char **argv, struct options *options)
 		error = print_asked_for(options, NULL);
 	else if (!error)
 		error = error_why(error_new(HEAPSPY_USAGE, "no command was given"),
-				  "usage: heapspy COMMAND [PID]");
+				  "usage: heapspy COMMAND [PID|FILE]");
 	if (error && error->code == HEAPSPY_USAGE)
 		look_for_json(argc, argv, options);
 	suggest_help(error, command);

@@ -23,6 +23,7 @@ struct csv {
 	struct emitter emitter;
 	unsigned row_depth; /* at which rows of the table are open; 0: outside of it */
 	bool headed;
+	bool done; /* the table was there: another of its name, deeper down, is not it */
 	struct line heading, row;
 };
 
@@ -84,7 +85,8 @@ static void csv_open(struct emitter *emitter, enum container container, const ch
 {
 	(void)label;
 	struct csv *csv = (struct csv *)emitter;
-	if (container == CONTAINER_TABLE && key && strcmp(key, emitter->style.csv) == 0) {
+	bool named = key && strcmp(key, emitter->style.csv) == 0;
+	if (container == CONTAINER_TABLE && named && !csv->done) {
 		csv->row_depth = emitter->depth + 2;
 	} else if (is_row(csv, container)) {
 		if (!csv->headed)
@@ -103,6 +105,7 @@ static void csv_close(struct emitter *emitter, enum container container)
 		csv->headed = true;
 	} else if (container == CONTAINER_TABLE && emitter->depth + 2 == csv->row_depth) {
 		csv->row_depth = 0;
+		csv->done = true;
 	}
 }
 

@@ -205,7 +205,63 @@ static void fill_types(struct heapspy_dump *dump, pid_t pid)
 	}
 }
 
+static void fill_memory(struct heapspy_dump *dump)
+{
+	uint64_t megabyte = 1 << 20;
+	dump->memory = (struct heapspy_memory){
+		.rss = 118 * megabyte + 400000,
+		.pss = 117 * megabyte,
+		.uss = 116 * megabyte,
+		.swap = 0,
+		.rss_peak = 120 * megabyte,
+		.virt = 2048 * megabyte,
+		.limit = 512 * megabyte,
+		.headroom = 300 * megabyte,
+		.has_account = true,
+	};
+	dump->memory.account[HEAPSPY_MEMORY_PYTHON_OBJECTS] = 100 * megabyte;
+	dump->memory.account[HEAPSPY_MEMORY_MALLOC] = 10 * megabyte;
+	dump->memory.account[HEAPSPY_MEMORY_FILE] = 8 * megabyte + 400000;
+
+	dump->allocator = (struct heapspy_allocator){
+		.arenas = 110,
+		.arena_size = megabyte,
+		.arenas_allocated = 120,
+		.arenas_highwater = HEAPSPY_UNKNOWN,
+		.large_blocks = HEAPSPY_UNKNOWN,
+		.pools = 7000,
+		.pool_size = 16384,
+		.pools_free = 40,
+		.blocks_in_use = 1200000,
+		.bytes_in_use = 105 * megabyte,
+		.bytes_free = 2 * megabyte,
+		.bytes_pool_headers = 7000 * 48,
+		.bytes_quantization = 500000,
+		.raw_blocks = 600000,
+		.raw_bytes = 5 * megabyte,
+		.sparse_arenas = 3,
+		.sparse_bytes = 70000,
+	};
+	for (int i = 0; i < HEAPSPY_SIZE_CLASSES; i++)
+		dump->allocator.classes[i] = (struct heapspy_size_class){
+			.block = 16 * (i + 1), .pools = i, .blocks_in_use = 100 * i, .blocks_free = 7 * i};
+	dump->malloc = (struct heapspy_malloc){
+		.arenas = 2, .bytes_in_use = 9 * megabyte, .bytes_free = megabyte, .mmapped = megabyte};
+	dump->types[0].pinning = 12;
+	dump->types[2].pinning = 40;
+}
+
+static void fill_unknown_memory(struct heapspy_dump *dump)
+{
+	uint64_t none = HEAPSPY_UNKNOWN;
+	dump->memory = (struct heapspy_memory){
+		.rss = none, .pss = none, .uss = none, .swap = none,
+		.rss_peak = none, .virt = none, .limit = none, .headroom = none,
+	};
+}
+
 struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
+				   const struct heapspy_dump_options *options,
 				   struct heapspy_dump **ret_dump)
 {
 	static const char *reasons[] = {"512K are swapped out", "a list is damaged"};
@@ -216,25 +272,23 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
 	if (!dump)
 		return error_no_memory();
 	bool unknown = pid == PID_UNKNOWN;
+	bool stop = options && options->stop;
 	dump->capture = (struct heapspy_capture){
+		.mode = stop ? HEAPSPY_CAPTURE_STOPPED : HEAPSPY_CAPTURE_RUNNING,
+		.pause = stop ? options->max_pause / 2 : 0,
 		.time = NOON + 0.123,
 		.duration = 0.0804,
 		.bytes_read = 124151808,
 		.torn_reads = pid == PID_INCOMPLETE ? 12 : 0,
 		.coverage = pid == PID_INCOMPLETE ? 0.99996 : 1,
 	};
-	uint64_t megabyte = 1 << 20, none = HEAPSPY_UNKNOWN;
-	dump->memory = (struct heapspy_memory){
-		.rss = unknown ? none : 118 * megabyte + 400000,
-		.pss = unknown ? none : 117 * megabyte,
-		.uss = unknown ? none : 116 * megabyte,
-		.swap = unknown ? none : 0,
-		.rss_peak = unknown ? none : 120 * megabyte,
-		.virt = unknown ? none : 2048 * megabyte,
-	};
 	dump->interpreter_count = unknown ? 2 : 1;
 	dump->interpreters = new_interpreters(unknown, dump->interpreter_count);
 	fill_types(dump, pid);
+	if (unknown)
+		fill_unknown_memory(dump);
+	else
+		fill_memory(dump);
 	dump->incomplete = reasons;
 	dump->incomplete_count = pid == PID_INCOMPLETE ? 2 : 0;
 	*ret_dump = dump;

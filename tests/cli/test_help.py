@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 LONG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-COMMANDS = ["ps", "dump", "gc", "doctor"]
+COMMANDS = ["ps", "dump", "gc", "snapshot", "doctor"]
 
 
 def options_of(fake, command: str) -> set[str]:
@@ -22,7 +22,7 @@ def options_of(fake, command: str) -> set[str]:
 
 
 def shell_completion(build, path: str, *words: str) -> list[str]:
-    """What bash offers for the last of the words. `heapspy` is what PATH says."""
+    """What bash offers for the last of the words, in the folder where `heapspy` is."""
     script = """
         source "$1"; shift
         COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
@@ -31,7 +31,8 @@ def shell_completion(build, path: str, *words: str) -> list[str]:
         printf '%s\\n' "${COMPREPLY[@]}"
     """
     command = ["bash", "-c", script, "bash", str(build / "man" / "heapspy"), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": path + ":/usr/bin:/bin"})
+    environment = {"PATH": path + ":/usr/bin:/bin"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=path)
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -66,7 +67,7 @@ def test_help_of_command(fake, option_table, command):
     assert f"\n  heapspy {command} " in full
 
 
-def test_every_option_is_parsed(fake, option_table):
+def test_every_option_is_parsed(fake, option_table, tmp_path):
     """What help lists is taken, and what it does not list is not."""
     values = {"NULL": [], "PID": ["1"], "DURATION": ["1ms"], "COUNT": ["1"], "N": ["1"], "GLOB": ["*"], "FILE": ["-"]}
     for command in COMMANDS:
@@ -77,6 +78,9 @@ def test_every_option_is_parsed(fake, option_table):
                 value = ["pid" if command == "ps" else "bytes"]
             operands = [] if command in ("ps", "doctor") or name == "pid" else ["1"]
             operands += ["-n", "1"] if command == "gc" and name == "interval" else []
+            operands += ["--stop"] if command == "dump" and name == "max-pause" else []
+            if command == "snapshot":  # it writes nowhere else
+                operands += ["--force", "--output", tmp_path / "heap.core"]
             for spelled in [f"--{name}", *([f"-{option['letter']}"] if option["letter"] else [])]:
                 done = fake.run(command, spelled, *value, *operands)
                 assert done.returncode == (0 if name in taken else 2), (command, spelled, done.stderr)
@@ -162,7 +166,8 @@ def test_completion_of_bash(build, fake, tmp_path):
     assert shell_completion(build, path, "heapspy", "dump", "--fo") == ["--force", "--format"]
     assert shell_completion(build, path, "heapspy", "dump", "--format", "=", "t") == ["table"]
     assert shell_completion(build, path, "heapspy", "ps", "--sort", "") == ["pid", "rss", "uid", "version", "command"]
-    assert shell_completion(build, path, "heapspy", "dump", "") == ["12", "815", "4711"]
+    assert shell_completion(build, path, "heapspy", "dump", "") == ["12", "815", "4711", "heapspy"]
+    assert shell_completion(build, path, "heapspy", "doctor", "") == ["12", "815", "4711"]
     assert shell_completion(build, path, "heapspy", "gc", "-p", "4") == ["4711"]
     assert shell_completion(build, path, "heapspy", "dump", "-o", str(tmp_path / "h")) == [str(tmp_path / "heapspy")]
     for command in COMMANDS:

@@ -16,7 +16,21 @@ DUMP = """\
 target     pid 1   python3 -m 'app server'   /usr/bin/python3.11   up 2h 03m
 python     3.11.7   allocator pymalloc   layout cpython-3.11   from table
 capture    2023-11-14 22:13:20.123   running   took 80 ms   read 118.4M   torn reads 0   coverage 100%
-memory     rss 118.4M   pss 117.0M   uss 116.0M   swap 0B   peak 120.0M   virtual 2.0G
+memory     rss 118.4M   pss 117.0M   uss 116.0M   swap 0B   peak 120.0M   virtual 2.0G   cgroup limit 512.0M   headroom 300.0M
+
+  MEMORY                RSS  SHARE
+  python-objects     100.0M  84.5%
+  python-raw             0B   0.0%
+  python-free            0B   0.0%
+  python-free-pools      0B   0.0%
+  malloc              10.0M   8.4%
+  malloc-free            0B   0.0%
+  mmap                   0B   0.0%
+  stack                  0B   0.0%
+  file                 8.4M   7.1%
+  shared                 0B   0.0%
+  other                  0B   0.0%
+
 gc         generational   enabled   idle   garbage 0   frozen 375
 
   GENERATION  THRESHOLD  COUNT  OBJECTS  COLLECTIONS  COLLECTED  UNCOLLECTABLE
@@ -31,6 +45,15 @@ heap       types 4   size 52.5M   objects 602,234   gc size 47.2M   gc objects 5
     5.1M   9.8%   90,000       0B           0  str
   625.0K   1.2%    2,000   468.8K       1,500  dict
    1016B   0.0%        1    1016B           1  app.cache.Cache
+
+pymalloc   arenas 110   of 1.0M   pools 7,000   of 16.0K   free pools 40   blocks 1,200,000   raw 600,000   in use 105.0M   free 2.0M   lost 816.4K
+pinned     hardly used arenas 3   in use there 68.4K
+
+  PINNING  TYPE
+       40  str
+       12  app.cache.Entry
+
+malloc     arenas 2   in use 9.0M   free 1.0M   mmapped 1.0M
 """
 
 UNKNOWN = """\
@@ -99,6 +122,13 @@ def test_table(fake, line, expected):
     assert fake.run(*line.split()).stdout == expected
 
 
+def table_of(lines: list[str], heading: str) -> list[str]:
+    """The rows of the table that has this as its last heading."""
+    start = next(number for number, line in enumerate(lines) if line.startswith("  ") and line.endswith(heading)) + 1
+    end = next((number for number, line in enumerate(lines) if number > start and not line), len(lines))
+    return lines[start:end]
+
+
 def strict(text: str):
     """JSON and nothing but: no NaN, no key twice."""
 
@@ -151,6 +181,15 @@ def test_dump_says_what_the_library_said(fake):
         "coverage": 1.0,
     }
     assert dump["memory"]["virtual"] == 2 << 30
+    account = {part["kind"]: part["rss"] for part in dump["memory"]["account"]}
+    assert (account["python-objects"], account["stack"]) == (100 << 20, 0)
+    assert sum(account.values()) == dump["memory"]["rss"]
+    allocator = dump["allocator"]
+    assert (allocator["arenas"], allocator["pools_free"], allocator["bytes_quantization"]) == (110, 40, 500000)
+    assert "arenas_highwater" not in allocator
+    assert allocator["size_classes"][31] == {"block": 512, "pools": 31, "blocks_in_use": 3100, "blocks_free": 217}
+    assert allocator["pinned"]["types"][0] == {"objects": 40, "type": "str"}
+    assert dump["malloc"]["bytes_free"] == 1 << 20
     gc = dump["interpreters"][0]["gc"]
     assert gc["generations"][2] == {
         "generation": 2,
@@ -184,8 +223,15 @@ def test_what_is_unknown_is_absent(fake):
     assert "uptime" not in dump["target"] and "allocator" not in dump["python"]
     assert "frozen" not in dump["interpreters"][0]["gc"]
     assert "objects" not in dump["interpreters"][1]["gc"]["generations"][0]
+    assert "allocator" not in dump and "malloc" not in dump
     assert "bytes" not in dump["heap"] and "objects" not in dump["heap"]["omitted"]
     assert dump["heap"]["types"][0].keys() == {"type", "address", "gc_objects", "gc_bytes"}
+
+
+def test_stop_is_passed_on(fake):
+    capture = fake.heapspy.json("dump", 1, "--stop", "--max-pause", "40ms")["capture"]
+    assert (capture["mode"], capture["pause"]) == ("stopped", 0.02)
+    assert "   stopped   pause 20 ms   " in fake.run("dump", 1, "--stop", "--max-pause", "40ms").stdout
 
 
 def test_layout_is_passed_on(fake):
@@ -202,7 +248,7 @@ def number(shown: str) -> float:
 
 def test_table_and_json_say_the_same(fake):
     for sort in ["bytes", "objects", "gc_bytes", "gc_objects", "type"]:
-        rows = [row.split() for row in fake.lines("dump", 1, "--sort", sort)[-4:]]
+        rows = [row.split() for row in table_of(fake.lines("dump", 1, "--sort", sort), "GC OBJECTS  TYPE")]
         types = fake.heapspy.json("dump", 1, "--sort", sort)["heap"]["types"]
         assert [row[-1] for row in rows] == [kind["type"] for kind in types]
         for row, kind in zip(rows, types):
@@ -243,9 +289,9 @@ def test_limited_and_filtered(fake):
             assert heap["omitted"][name] + sum(kind[name] for kind in heap["types"]) == heap[name]
     assert len(whole["types"]) == 1000
     lines = fake.lines("dump", 7)
-    assert sum("app.Type" in line for line in lines) == 20
-    assert lines[-1].startswith("not shown  types 980   size 3.7M   objects 980 ")
-    assert fake.lines("dump", 7, "-l", 0)[-1].endswith("app.Type0")
+    assert len(table_of(lines, "GC OBJECTS  TYPE")) == 20
+    assert any(line.startswith("not shown  types 980   size 3.7M   objects 980 ") for line in lines)
+    assert len(table_of(fake.lines("dump", 7, "-l", 0), "GC OBJECTS  TYPE")) == 1000
     assert [process["pid"] for process in fake.heapspy.json("ps", "--filter", "*app.py")["processes"]] == [4711]
     assert [process["pid"] for process in fake.heapspy.json("ps", "--limit", 2)["processes"]] == [12, 815]
 
@@ -316,9 +362,10 @@ def test_terminal_width(fake, columns):
 
 
 def test_number_that_does_not_fit_is_not_shown_in_part(fake):
-    for columns in range(20, 75):
+    for columns in range(22, 75):
         shown = fake.on_terminal("dump", 1, "--color", "never", columns=columns)
-        generations = shown.split("\n\n")[1].splitlines()
+        blocks = [block.splitlines() for block in shown.split("\n\n")]
+        generations = next(block for block in blocks if block[0].lstrip().startswith("GENERATION"))
         assert len(generations) == 4
         for row in generations[1:]:
             for word in row.split():
