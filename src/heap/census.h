@@ -29,6 +29,7 @@
 
 struct tally {
 	uint64_t objects, bytes;       /* all of them */
+	uint64_t owned;                /* bytes in blocks of their own */
 	uint64_t gc_objects, gc_bytes; /* those that gc.get_objects() lists */
 	uint64_t pinning;              /* those in arenas that are hardly used */
 };

@@ -33,10 +33,14 @@ static void add_keys(void *context, uint64_t cookie, const uint8_t *bytes, enum 
 	struct counter *counter = context;
 	uint64_t size = 0;
 	if (fault != FAULT_NONE || sizes_add_keys(counter->sizes, bytes, &size) != FAULT_NONE ||
-	    size > counter->mapped)
+	    size > counter->mapped) {
 		counter->torn++;
-	else
-		credit(&counter->tallies[cookie >> 3], size, cookie & 7);
+		return;
+	}
+	struct tally *tally = &counter->tallies[cookie >> 3];
+	credit(tally, size, cookie & 7);
+	if (cookie & COUNT_OBJECT)
+		tally->owned += size;
 }
 
 bool counter_init(struct counter *counter, struct python *python, const struct arenas *arenas)
@@ -97,11 +101,14 @@ void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, s
 	if (measure.bytes > counter->mapped) { /* read in the middle of a change */
 		counter->torn++;
 		measure.bytes = (uint64_t)object.type->basicsize + object.type->prefix;
+		measure.owned = 0;
 	}
 	struct tally *tally = &counter->tallies[type];
 	uint64_t one = columns & COUNT_MINUS ? UINT64_MAX : 1;
-	if (columns & COUNT_OBJECT)
+	if (columns & COUNT_OBJECT) {
 		tally->objects += one;
+		tally->owned += measure.owned;
+	}
 	if (columns & COUNT_TRACKED) {
 		tally->gc_objects += one;
 		counter->tracked += one;

@@ -56,12 +56,14 @@ static struct heapspy_error *fill_types(struct heapspy_dump *dump, struct python
 			.address = type->address,
 			.objects = tally->objects,
 			.bytes = tally->bytes,
+			.owned = tally->owned,
 			.gc_objects = tally->gc_objects,
 			.gc_bytes = tally->gc_bytes,
 			.pinning = tally->pinning,
 		};
 		dump->total.objects += tally->objects;
 		dump->total.bytes += tally->bytes;
+		dump->total.owned += tally->owned;
 		dump->total.gc_objects += tally->gc_objects;
 		dump->total.gc_bytes += tally->gc_bytes;
 	}

@@ -482,39 +482,40 @@ static uint64_t size_simple_queue(struct measuring *m)
 
 /* ---- which rule -------------------------------------------------------- */
 
-/* X(RULE, function) */
+/* X(RULE, function, owns): with `owns` all beyond the basic size lies in blocks of
+ * its own. */
 #define SIZE_RULES(X)                                                                              \
-	X(GENERIC, size_generic)                                                                   \
-	X(INT, size_int)                                                                           \
-	X(STR, size_str)                                                                           \
-	X(BYTEARRAY, size_bytearray)                                                               \
-	X(LIST, size_list)                                                                         \
-	X(SET, size_set)                                                                           \
-	X(DICT, size_dict)                                                                         \
-	X(ORDERED_DICT, size_ordered_dict)                                                         \
-	X(TYPE, size_type)                                                                         \
-	X(CTYPES_TYPE, size_ctypes_type)                                                           \
-	X(STGDICT, size_stgdict)                                                                   \
-	X(CODE, size_code)                                                                         \
-	X(FRAME, size_frame)                                                                       \
-	X(GENERATOR, size_generator)                                                               \
-	X(DEQUE, size_deque)                                                                       \
-	X(ARRAY, size_array)                                                                       \
-	X(BYTES_IO, size_bytes_io)                                                                 \
-	X(BUFFERED, size_buffered)                                                                 \
-	X(DECIMAL, size_decimal)                                                                   \
-	X(PRODUCT, size_product)                                                                   \
-	X(COMBINATIONS, size_combinations)                                                         \
-	X(CWR, size_cwr)                                                                           \
-	X(PERMUTATIONS, size_permutations)                                                         \
-	X(STRUCT, size_struct)                                                                     \
-	X(PICKLER, size_pickler)                                                                   \
-	X(UNPICKLER, size_unpickler)                                                               \
-	X(ELEMENT, size_element)                                                                   \
-	X(SIMPLE_QUEUE, size_simple_queue)
+	X(GENERIC, size_generic, false)                                                              \
+	X(INT, size_int, false)                                                                      \
+	X(STR, size_str, false)                                                                      \
+	X(BYTEARRAY, size_bytearray, true)                                                           \
+	X(LIST, size_list, true)                                                                     \
+	X(SET, size_set, true)                                                                       \
+	X(DICT, size_dict, true)                                                                     \
+	X(ORDERED_DICT, size_ordered_dict, true)                                                     \
+	X(TYPE, size_type, false)                                                                    \
+	X(CTYPES_TYPE, size_ctypes_type, false)                                                      \
+	X(STGDICT, size_stgdict, true)                                                               \
+	X(CODE, size_code, false)                                                                    \
+	X(FRAME, size_frame, false)                                                                  \
+	X(GENERATOR, size_generator, false)                                                          \
+	X(DEQUE, size_deque, true)                                                                   \
+	X(ARRAY, size_array, true)                                                                   \
+	X(BYTES_IO, size_bytes_io, false)                                                            \
+	X(BUFFERED, size_buffered, true)                                                             \
+	X(DECIMAL, size_decimal, true)                                                               \
+	X(PRODUCT, size_product, true)                                                               \
+	X(COMBINATIONS, size_combinations, true)                                                     \
+	X(CWR, size_cwr, true)                                                                       \
+	X(PERMUTATIONS, size_permutations, true)                                                     \
+	X(STRUCT, size_struct, true)                                                                 \
+	X(PICKLER, size_pickler, true)                                                               \
+	X(UNPICKLER, size_unpickler, true)                                                           \
+	X(ELEMENT, size_element, true)                                                               \
+	X(SIMPLE_QUEUE, size_simple_queue, true)
 
 enum size_rule {
-#define X(name, function) RULE_##name,
+#define X(name, function, owns) RULE_##name,
 	SIZE_RULES(X)
 #undef X
 };
@@ -642,8 +643,11 @@ void sizes_free(struct sizes *sizes)
 
 enum fault sizes_measure(struct sizes *sizes, const struct object *object, struct measure *ret_measure)
 {
-	static uint64_t (*const rules[])(struct measuring *) = {
-#define X(name, function) function,
+	static const struct {
+		uint64_t (*size)(struct measuring *);
+		bool owns;
+	} rules[] = {
+#define X(name, function, owns) {function, owns},
 		SIZE_RULES(X)
 #undef X
 	};
@@ -654,15 +658,19 @@ enum fault sizes_measure(struct sizes *sizes, const struct object *object, struc
 		.layout = &sizes->python->layout,
 		.object = object,
 	};
-	uint64_t bytes = rules[object->type->rule](&m);
+	uint64_t bytes = rules[object->type->rule].size(&m);
 	unsigned header = header_bytes(&m);
 	enum fault fault = peek_take_fault(m.peek);
 	if (fault == FAULT_NONE && (m.strange || bytes >= IMPOSSIBLE_SIZE))
 		fault = FAULT_STRANGE;
 	if (fault != FAULT_NONE)
-		*ret_measure = (struct measure){(uint64_t)object->type->basicsize + header, 0};
+		*ret_measure = (struct measure){.bytes = basic(&m) + header};
 	else
-		*ret_measure = (struct measure){bytes + header, m.keys};
+		*ret_measure = (struct measure){
+			.bytes = bytes + header,
+			.owned = rules[object->type->rule].owns && bytes > basic(&m) ? bytes - basic(&m) : 0,
+			.keys = m.keys,
+		};
 	return fault;
 }
 

@@ -29,6 +29,8 @@ struct object {
 
 struct measure {
 	uint64_t bytes;
+	uint64_t owned; /* of these, what lies in blocks of its own: items of a list,
+	                   values of a dict; the keys put off not among them */
 	uint64_t keys; /* not 0: a PyDictKeysObject whose size must be added where its
 	                  dk_refcnt is 1 (a combined table). Left to the caller, who
 	                  can read many at once. */
