@@ -35,11 +35,11 @@ struct heapspy_type {
 	uint64_t address;   /* of the type object, in the target */
 	uint64_t objects;   /* HEAPSPY_UNKNOWN where only GC-tracked ones were counted */
 	uint64_t bytes;
-	uint64_t owned;     /* of bytes, what lies in blocks that belong to its objects: items
-	                       of lists, tables of dicts */
 	uint64_t gc_objects;
 	uint64_t gc_bytes;
 	uint64_t pinning; /* objects of it in arenas that are hardly used */
+	uint64_t owned;   /* of bytes, what lies in blocks that belong to its objects: items
+	                     of lists, tables of dicts */
 };
 
 struct heapspy_dump {

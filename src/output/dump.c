@@ -97,7 +97,8 @@ static void emit_type(struct emitter *emitter, const struct heapspy_type *type,
 	emit_bytes(emitter, "bytes", "size", type->bytes);
 	emit_ratio(emitter, NULL, "share", whole ? (double)part / (double)whole : 0);
 	emit_count(emitter, "objects", "objects", type->objects);
-	emit_bytes(emitter, "owned_bytes", view->addresses ? "owned" : NULL, type->owned);
+	emit_bytes(emitter, "owned_bytes", view->addresses ? "owned" : NULL,
+		   is_known(type->bytes) ? type->owned : HEAPSPY_UNKNOWN);
 	emit_bytes(emitter, "gc_bytes", "gc size", type->gc_bytes);
 	emit_count(emitter, "gc_objects", "gc objects", type->gc_objects);
 	emit_address(emitter, "address", view->addresses ? "address" : NULL, type->address);

@@ -211,6 +211,7 @@ def test_dump_says_what_the_library_said(fake):
         "address": "0x7f0000001400",
         "objects": 90000,
         "bytes": 5400000,
+        "owned_bytes": 0,
         "gc_objects": 0,
         "gc_bytes": 0,
     }
