@@ -54,7 +54,7 @@ static bool read_stack(struct target *target, const struct core_process *process
 	const struct mapping *mapping = top ? maps_find(target_maps(target), top) : NULL;
 	if (!mapping)
 		return false;
-	top &= ~UINT64_C(15);
+	top &= ~UINT64_C(7);
 	size_t length = top - mapping->start < MAX_STACK ? top - mapping->start : MAX_STACK;
 	struct stack stack = {.address = top - length, .words = malloc(length + 1), .count = length / 8};
 	size_t covered;

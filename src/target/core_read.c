@@ -97,8 +97,11 @@ static uint64_t read_left_out(struct core_target *core, const struct core_segmen
 	if (fd >= 0) {
 		read_file(core, fd, mapping->offset + (address - mapping->start), buffer, length, missing);
 	} else {
-		/* Of other files nothing is needed: a word that is no pointer led there. */
-		core->facts.files_absent = core->facts.files_absent || core_is_program(core, mapping);
+		/* Of code and of other files nothing is needed: a word that is no pointer to
+		 * an object led there. */
+		bool is_code = mapping->flags & MAPPING_EXEC && mapping->offset != 0;
+		if (!core->facts.files_absent && !is_code)
+			core->facts.files_absent = core_is_program(core, mapping);
 		miss(missing, buffer, length, FAULT_ABSENT);
 	}
 	return length;

@@ -157,7 +157,9 @@ static void store_in_part(struct writer *writer, const struct mapping *mapping, 
 		if (run < at)
 			store(writer, mapping, address + run, writer->buffer + run, at - run);
 		leave_out(writer, writer->reads[i].length);
-		writer->written.missing += writer->reads[i].length;
+		/* Of what is not there, as behind the end of a mapped file, nothing is missing. */
+		if (writer->reads[i].fault != FAULT_UNMAPPED)
+			writer->written.missing += writer->reads[i].length;
 		run = at + writer->reads[i].length;
 	}
 	if (run < at)
