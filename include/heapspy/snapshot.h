@@ -9,13 +9,21 @@
 #ifndef HEAPSPY_SNAPSHOT_H
 #define HEAPSPY_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <heapspy/api.h>
 #include <heapspy/attach.h>
 #include <heapspy/error.h>
 
+/* As those of heapspy_dump(). */
+struct heapspy_snapshot_options {
+	bool stop;
+	double max_pause;
+};
+
 struct heapspy_snapshot {
+	enum heapspy_capture_mode mode;
 	double time;      /* when it was taken: seconds since the epoch */
 	double duration;  /* seconds */
 	double pause;     /* seconds for which the target was stopped */
@@ -23,12 +31,15 @@ struct heapspy_snapshot {
 	uint64_t stored;  /* of that, what takes space on the disk: the rest is holes */
 	uint64_t memory;  /* bytes of memory wanted */
 	uint64_t missing; /* of that, what could not be had */
+	bool one_instant; /* false: a thread went on while memory was copied, as it may
+	                     unless `stop` was asked for */
 };
 
-/* `fd` is of an empty regular file, opened for writing, and stays the caller's. It
+/* options may be NULL. `fd` is of an empty regular file, opened for writing, and stays the caller's. It
  * holds the memory of the process: give it a mode of 0600. After an error what is
  * in it is of no use. */
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
-heapspy_snapshot_write(struct heapspy *heapspy, int fd, struct heapspy_snapshot *ret_snapshot);
+heapspy_snapshot_write(struct heapspy *heapspy, const struct heapspy_snapshot_options *options, int fd,
+		       struct heapspy_snapshot *ret_snapshot);
 
 #endif

@@ -38,24 +38,29 @@ static struct heapspy_error *open_file(const struct options *options, struct out
 static struct heapspy_error *write_it(const struct options *options, struct output *output,
 				      struct heapspy_snapshot *ret_snapshot)
 {
+	struct heapspy_snapshot_options how = {.stop = options->stop, .max_pause = options->max_pause};
 	char text[256], what[300];
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
 	struct progress *progress = progress_begin(options, what);
 	struct heapspy_error *error = target_attach(options, &heapspy);
 	if (!error)
-		error = heapspy_snapshot_write(heapspy, fileno(output->stream), ret_snapshot);
+		error = heapspy_snapshot_write(heapspy, &how, fileno(output->stream), ret_snapshot);
 	progress_end(progress);
 	return error;
 }
 
 static void remark(const struct options *options, const struct heapspy_snapshot *snapshot)
 {
-	char stored[FORMAT_SIZE], memory[FORMAT_SIZE], seconds[FORMAT_SIZE], line[200];
+	char stored[FORMAT_SIZE], memory[FORMAT_SIZE], seconds[FORMAT_SIZE], pause[FORMAT_SIZE];
+	char line[300];
 	format_bytes(stored, snapshot->stored);
 	format_bytes(memory, snapshot->memory);
 	format_seconds(seconds, snapshot->duration);
-	snprintf(line, sizeof(line), "%s of memory, %s on disk, in %s", memory, stored, seconds);
+	format_seconds(pause, snapshot->pause);
+	bool stopped = snapshot->mode == HEAPSPY_CAPTURE_STOPPED;
+	snprintf(line, sizeof(line), "%s of memory, %s on disk, in %s%s%s", memory, stored, seconds,
+		 stopped ? ", it was stopped for " : "", stopped ? pause : "");
 	report_remark(options, line);
 }
 
@@ -74,6 +79,9 @@ static struct heapspy_error *incomplete(const struct options *options,
 
 static struct heapspy_error *run(const struct options *options)
 {
+	if (options_given(options, OPTION(MAX_PAUSE)) && !options->stop)
+		return error_why(error_new(HEAPSPY_USAGE, "--max-pause is of no use alone"),
+				 "nothing is stopped without --stop");
 	if (!options->output) {
 		struct heapspy_error *error = error_new(HEAPSPY_USAGE, "snapshot needs a FILE to write");
 		return error_why(error, "usage: heapspy snapshot PID -o FILE");
@@ -95,13 +103,15 @@ const struct command command_snapshot = {
 	.summary = "write the heap of a process to a file",
 	.description =
 		"Writes an ELF core file with the memory that the other commands need, and reads the "
-		"process while it runs. They take the file in place of a PID, also on another "
+		"process while it runs, or with --stop at one instant. They take the file in place of a PID, also on another "
 		"machine and when the process is long gone; gdb opens it as well. From a core file "
-		"it makes a smaller one.\n\n"
+		"it makes a smaller one. Large buffers without pointers in them, such as the numbers "
+		"of an array, are left out.\n\n"
 		"Only its owner can read the file: all that the process keeps in its memory is in "
 		"it, passwords as well. Pages of zeros take no space on the disk: copy it with a "
 		"tool that leaves holes as they are (cp, rsync -S, tar -S).",
-	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(OUTPUT) | OPTION(FORCE),
+	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) |
+		   OPTION(OUTPUT) | OPTION(FORCE),
 	.takes = {OPTION_PID},
 	.take_count = 1,
 	.need = 1,
@@ -109,6 +119,7 @@ const struct command command_snapshot = {
 	.examples =
 		(const struct example[]){
 			{"snapshot 4711 -o heap.core", "what process 4711 holds now"},
+			{"snapshot 4711 --stop -o heap.core", "the same, of one instant"},
 			{0},
 		},
 	.run = run,

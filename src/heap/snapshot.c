@@ -6,22 +6,25 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/attach.h"
+#include "heap/instant.h"
 #include "heap/snapshot_about.h"
+#include "heap/stop_plan.h"
 #include "target/core_write.h"
 
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
 
 /* The account of memory cannot be made from the file: it comes along. */
-static struct heapspy_error *describe(struct heapspy *heapspy, char **ret_about)
+static struct heapspy_error *describe(struct heapspy *heapspy, const struct heapspy_snapshot *snapshot,
+				      char **ret_about)
 {
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *dump = NULL;
 	struct heapspy_error *error = heapspy_dump(heapspy, NULL, &dump);
 	if (error)
 		return error;
 	struct snapshot_about about = {
-		.time = dump->capture.time,
-		.pause = dump->capture.pause,
-		.stopped = dump->capture.pause > 0,
+		.time = snapshot->time,
+		.pause = snapshot->pause,
+		.mode = snapshot->mode,
 		.target = heapspy->target_info,
 		.version = heapspy->python_info.version,
 		.memory = dump->memory,
@@ -30,25 +33,74 @@ static struct heapspy_error *describe(struct heapspy *heapspy, char **ret_about)
 	return *ret_about ? NULL : error_no_memory();
 }
 
-struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy, int fd,
+static struct heapspy_error *take(struct heapspy *heapspy, int fd, const char *about,
+				  struct core_written *ret_written)
+{
+	struct left_out left_out;
+	struct heapspy_error *error = stop_plan_make(heapspy->python, &left_out);
+	if (error)
+		return error;
+	error = core_write(heapspy->target, fd, about,
+			   &(struct core_left_out){left_out.items, left_out.count}, ret_written);
+	left_out_fini(&left_out);
+	return error;
+}
+
+static struct heapspy_error *describe_and_take(struct heapspy *heapspy, int fd,
+					       struct heapspy_snapshot *snapshot)
+{
+	CLEANUP(freep) char *about = NULL;
+	struct core_written written;
+	struct heapspy_error *error = describe(heapspy, snapshot, &about);
+	if (error || (error = take(heapspy, fd, about, &written)))
+		return error;
+	snapshot->size = written.size;
+	snapshot->stored = written.stored;
+	snapshot->memory = written.memory;
+	snapshot->missing = written.missing;
+	return attach_verify(heapspy);
+}
+
+static struct heapspy_error *take_at_once(struct heapspy *heapspy, double max_pause, int fd,
+					  struct heapspy_snapshot *snapshot)
+{
+	struct instant instant;
+	struct heapspy_error *error = instant_begin(heapspy, max_pause, &instant);
+	if (error)
+		return error;
+	snapshot->mode = instant_mode(&instant);
+	snapshot->time = instant.time;
+	snapshot->pause = instant.report.pause;
+	snapshot->one_instant = instant.report.one_instant;
+	error = describe_and_take(heapspy, fd, snapshot);
+	instant_end(&instant);
+	return error;
+}
+
+struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy,
+					     const struct heapspy_snapshot_options *options, int fd,
 					     struct heapspy_snapshot *ret_snapshot)
 {
 	double start = clock_monotonic();
-	struct heapspy_snapshot snapshot = {.time = attach_time(heapspy)};
-	struct core_written written;
-	CLEANUP(freep) char *about = NULL;
-	struct heapspy_error *error = describe(heapspy, &about);
-	if (!error)
-		error = core_write(heapspy->target, fd, about, &written);
-	if (error)
-		return error;
-	if ((error = attach_verify(heapspy)))
-		return error;
+	struct heapspy_snapshot snapshot = {
+		.mode = attach_mode(heapspy),
+		.time = attach_time(heapspy),
+		.pause = heapspy->pause,
+		.one_instant = attach_is_file(heapspy),
+	};
+	bool stop = options && options->stop && !attach_is_file(heapspy);
+	struct heapspy_error *error =
+		stop ? take_at_once(heapspy, options->max_pause, fd, &snapshot)
+		     : describe_and_take(heapspy, fd, &snapshot);
+	if (error) {
+		/* What went wrong may only be that the process went. */
+		struct heapspy_error *gone = attach_verify(heapspy);
+		if (!gone)
+			return error;
+		heapspy_error_free(error);
+		return gone;
+	}
 	snapshot.duration = clock_monotonic() - start;
-	snapshot.size = written.size;
-	snapshot.stored = written.stored;
-	snapshot.memory = written.memory;
-	snapshot.missing = written.missing;
 	*ret_snapshot = snapshot;
 	return NULL;
 }

@@ -78,7 +78,7 @@ char *snapshot_about_format(const struct snapshot_about *about)
 		json_object_set_new(object, "uptime", json_real(target->uptime));
 	if (about->version)
 		json_object_set_new(object, "python", json_string(about->version));
-	json_object_set_new(object, "mode", json_string(about->stopped ? "stopped" : "running"));
+	json_object_set_new(object, "mode", json_string(heapspy_capture_mode_name(about->mode)));
 	json_object_set_new(object, "pause", json_real(about->pause));
 	json_object_set_new(object, "memory", format_memory(&about->memory));
 	return object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -149,14 +149,12 @@ bool snapshot_about_parse(const char *text, size_t length, struct snapshot_about
 		return false;
 	struct heapspy_target_info *target = &about->target;
 	double pid = target->pid;
-	const char *mode = json_string_value(json_object_get(object, "mode"));
 	take_number(object, "time", &about->time);
 	take_number(object, "uptime", &target->uptime);
 	take_number(object, "pause", &about->pause);
 	take_number(object, "pid", &pid);
 	if (pid > 0 && pid <= INT32_MAX)
 		target->pid = (pid_t)pid;
-	about->stopped = mode && strcmp(mode, "stopped") == 0;
 	take_command(json_object_get(object, "command"), target);
 	char *executable = text_of(json_object_get(object, "executable"));
 	if (executable) {

@@ -22,7 +22,7 @@
 struct snapshot_about {
 	double time;
 	double pause;
-	bool stopped;
+	enum heapspy_capture_mode mode;
 	struct heapspy_target_info target; /* its texts: sanitised */
 	const char *version;               /* of Python; only written */
 	struct heapspy_memory memory;

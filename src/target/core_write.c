@@ -24,6 +24,8 @@ enum {
  * notes, memory. */
 struct writer {
 	struct target *source;
+	const struct core_left_out *left_out;
+	size_t next_left_out;
 	int fd;
 	int errnum;        /* the first error of writing */
 	uint64_t position; /* of fd */
@@ -166,20 +168,39 @@ static void store_in_part(struct writer *writer, const struct mapping *mapping, 
 		store(writer, mapping, address + run, writer->buffer + run, at - run);
 }
 
+/* The range to be left out that ends behind `address`; NULL if there is none. */
+static const struct address_range *left_out_after(struct writer *writer, uint64_t address)
+{
+	const struct core_left_out *left_out = writer->left_out;
+	while (writer->next_left_out < left_out->count &&
+	       left_out->items[writer->next_left_out].end <= address)
+		writer->next_left_out++;
+	return writer->next_left_out < left_out->count ? &left_out->items[writer->next_left_out] : NULL;
+}
+
 static enum fault put_mapping(struct writer *writer, const struct mapping *mapping, uint64_t length)
 {
 	uint64_t end = mapping->start + length;
 	begin_segment(writer, mapping, mapping->start);
-	writer->written.memory += length;
 	for (uint64_t at = mapping->start; at < end && !writer->errnum;) {
-		uint64_t next = target_next_data(writer->source, at, end);
+		const struct address_range *unwanted = left_out_after(writer, at);
+		uint64_t stop = unwanted && unwanted->start < end ? unwanted->start : end;
+		if (stop <= at) {
+			uint64_t rest = (unwanted->end < end ? unwanted->end : end) - at;
+			leave_out(writer, rest);
+			at += rest;
+			continue;
+		}
+		uint64_t next = target_next_data(writer->source, at, stop);
+		writer->written.memory += next - at;
 		if (next > at) { /* zeros: a hole */
 			if (!take_in(writer, mapping, at, next - at))
 				writer->written.missing += next - at;
 			at = next;
 			continue;
 		}
-		size_t part = end - at < CHUNK ? end - at : CHUNK, covered = 0;
+		size_t part = stop - at < CHUNK ? stop - at : CHUNK, covered = 0;
+		writer->written.memory += part;
 		enum fault fault = target_read_some(writer->source, at, writer->buffer, part, &covered);
 		if (fault == FAULT_GONE)
 			return fault;
@@ -275,6 +296,7 @@ static struct heapspy_error *write_all(struct writer *writer, const uint64_t *si
 }
 
 struct heapspy_error *core_write(struct target *source, int fd, const char *about,
+				 const struct core_left_out *left_out,
 				 struct core_written *ret_written)
 {
 	const struct maps *maps = target_maps(source);
@@ -289,6 +311,7 @@ struct heapspy_error *core_write(struct target *source, int fd, const char *abou
 	if (!notes || !sizes || !writer)
 		return error_no_memory();
 	writer->source = source;
+	writer->left_out = left_out;
 	writer->fd = fd;
 	writer->capacity = 1 + SPARE_SEGMENTS;
 	CLEANUP(freep) Elf64_Phdr *segments =

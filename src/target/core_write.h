@@ -6,7 +6,7 @@
  * It has the memory that analysis needs: all private memory of the process, the
  * read-only data of its programs and libraries (symbols, names of types), and the
  * first page of each of their files, which has the build id. It leaves out code,
- * other mapped files, and shared memory. Pages of zeros are holes in the file; what
+ * other mapped files, shared memory, and what the caller does not want. Pages of zeros are holes in the file; what
  * cannot be read is left out, as the kernel does with what it does not dump:
  * p_filesz < p_memsz.
  *
@@ -19,6 +19,7 @@
 
 #include <heapspy/error.h>
 
+#include "target/stop.h"
 #include "target/target.h"
 
 struct core_written {
@@ -28,10 +29,17 @@ struct core_written {
 	uint64_t missing; /* of that, what could not be had */
 };
 
+/* What is not wanted either: whole pages, by address. */
+struct core_left_out {
+	const struct address_range *items;
+	size_t count;
+};
+
 /* `fd` is of an empty regular file, opened for writing; it is written with write()
  * and lseek() alone. `about`: text of the snapshot's own note.
  * HEAPSPY_OUTPUT, with errno; HEAPSPY_GONE. */
 struct heapspy_error *core_write(struct target *source, int fd, const char *about,
+				 const struct core_left_out *left_out,
 				 struct core_written *ret_written);
 
 #endif

@@ -308,7 +308,8 @@ void heapspy_dump_free(struct heapspy_dump *dump)
 
 /* ---- snapshot ---------------------------------------------------------------- */
 
-struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy, int fd,
+struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy,
+					     const struct heapspy_snapshot_options *options, int fd,
 					     struct heapspy_snapshot *ret_snapshot)
 {
 	static const char text[] = "a snapshot\n";
@@ -318,8 +319,11 @@ struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy, int fd,
 	if (write(fd, text, strlen(text)) < 0)
 		return error_errno(HEAPSPY_OUTPUT, errno, "cannot write the snapshot");
 	*ret_snapshot = (struct heapspy_snapshot){
+		.mode = options->stop ? HEAPSPY_CAPTURE_STOPPED : HEAPSPY_CAPTURE_RUNNING,
 		.time = NOON,
 		.duration = 0.25,
+		.pause = options->stop ? 0.012 : 0,
+		.one_instant = options->stop,
 		.size = 3 << 20,
 		.stored = 2 << 20,
 		.memory = 3 << 20,

@@ -15,6 +15,8 @@
 
 enum { PAGE = 4096, PROGRAM = 0x400000, LIBRARY = 0x500000, HEAP = 0x1000000 };
 
+static const struct core_left_out nothing;
+
 static uint8_t heap[64 * PAGE], library[PAGE], data[PAGE];
 
 static void fill(void)
@@ -38,7 +40,7 @@ static struct target *write_and_open(struct target *source, struct core_written 
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	struct target *copy = NULL;
-	assert_no_error(core_write(source, fd, "{\"a\": 1}", ret_written));
+	assert_no_error(core_write(source, fd, "{\"a\": 1}", &nothing, ret_written));
 	assert_no_error(target_open_core(path, &copy));
 	struct stat stat;
 	assert_int_equal(fstat(fd, &stat), 0);
@@ -167,6 +169,44 @@ static void what_is_left_out(void **state)
 	target_free(source);
 }
 
+/* Ranges that the caller does not want, across mappings. */
+static void what_is_not_wanted(void **state)
+{
+	(void)state;
+	const struct fake_piece pieces[] = {
+		{.address = HEAP, .length = 8 * PAGE, .bytes = heap},
+		{.address = HEAP + 8 * PAGE, .length = 8 * PAGE, .bytes = heap + 8 * PAGE},
+		{.address = HEAP + 32 * PAGE, .length = 8 * PAGE, .bytes = heap + 32 * PAGE},
+	};
+	static const struct address_range ranges[] = {
+		{HEAP - 4 * PAGE, HEAP - 2 * PAGE},
+		{HEAP + 2 * PAGE, HEAP + 3 * PAGE},
+		{HEAP + 6 * PAGE, HEAP + 10 * PAGE},
+		{HEAP + 30 * PAGE, HEAP + 100 * PAGE},
+	};
+	struct target *source = fake_target_new(pieces, 3), *copy = NULL;
+	struct core_written written;
+	int fd = new_file();
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_no_error(core_write(source, fd, "{}", &(struct core_left_out){ranges, 4}, &written));
+	assert_no_error(target_open_core(path, &copy));
+	close(fd);
+	assert_same_maps(source, copy);
+	assert_same_memory(source, copy, HEAP, HEAP + 2 * PAGE);
+	assert_same_memory(source, copy, HEAP + 3 * PAGE, HEAP + 6 * PAGE);
+	assert_same_memory(source, copy, HEAP + 10 * PAGE, HEAP + 16 * PAGE);
+	static const uint64_t gone[] = {HEAP + 2 * PAGE, HEAP + 6 * PAGE, HEAP + 9 * PAGE, HEAP + 32 * PAGE};
+	for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++) {
+		uint8_t byte;
+		assert_int_equal(target_read(copy, gone[i], &byte, 1), FAULT_ABSENT);
+	}
+	assert_int_equal(written.memory, 11 * PAGE);
+	assert_int_equal(written.missing, 0);
+	target_free(copy);
+	target_free(source);
+}
+
 /* The file is as long as its headers say, though nothing is written at its end. */
 static void zeros_at_the_end(void **state)
 {
@@ -190,7 +230,7 @@ static void no_memory_at_all(void **state)
 	int fd = new_file();
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	assert_no_error(core_write(source, fd, "{}", &written));
+	assert_no_error(core_write(source, fd, "{}", &nothing, &written));
 	struct heapspy_error *error = target_open_core(path, &copy);
 	assert_int_equal(error->code, HEAPSPY_BAD_FILE);
 	heapspy_error_free(error);
@@ -206,7 +246,7 @@ static void target_goes_away(void **state)
 	fake_target_fail(source, FAULT_GONE);
 	struct core_written written;
 	int fd = new_file();
-	struct heapspy_error *error = core_write(source, fd, "{}", &written);
+	struct heapspy_error *error = core_write(source, fd, "{}", &nothing, &written);
 	assert_int_equal(error->code, HEAPSPY_GONE);
 	heapspy_error_free(error);
 	close(fd);
@@ -225,7 +265,7 @@ static void disk_is_full(void **state)
 	} places[] = {{"/dev/full", ENOSPC}, {"/proc/self/stat", EBADF}};
 	for (size_t i = 0; i < 2; i++) {
 		int fd = open(places[i].path, i == 0 ? O_WRONLY : O_RDONLY);
-		struct heapspy_error *error = core_write(source, fd, "{}", &written);
+		struct heapspy_error *error = core_write(source, fd, "{}", &nothing, &written);
 		assert_int_equal(error->code, HEAPSPY_OUTPUT);
 		assert_int_equal(error->errnum, places[i].errnum);
 		heapspy_error_free(error);
@@ -241,6 +281,7 @@ int main(void)
 		cmocka_unit_test(memory_comes_back),
 		cmocka_unit_test(what_is_missing_stays_missing),
 		cmocka_unit_test(what_is_left_out),
+		cmocka_unit_test(what_is_not_wanted),
 		cmocka_unit_test(zeros_at_the_end),
 		cmocka_unit_test(no_memory_at_all),
 		cmocka_unit_test(target_goes_away),
