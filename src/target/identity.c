@@ -127,6 +127,10 @@ static struct heapspy_error *check_kind(struct identity *identity)
 		return error_why(error, "it is a thread of the kernel");
 	}
 	if (!identity_living_task(identity)) {
+		/* An exec by another thread than the first: that one takes over the PID, and
+		 * for a moment none is found by its number. The pidfd is not fooled. */
+		if (identity->pidfd >= 0 && identity_alive(identity))
+			return identity_gone_error(identity);
 		error = error_new(HEAPSPY_NO_PROCESS, "process %d is already dead", identity->pid);
 		return error_why(error, "it ended, and its parent (process %d) has not asked how", stat.ppid);
 	}

@@ -12,7 +12,7 @@
 #include "target/maps_parse.h"
 #include "target/permission.h"
 
-enum { OPEN_ATTEMPTS = 3 };
+enum { OPEN_ATTEMPTS = 5 };
 
 /* vm.max_map_count is 65,530 by default; some databases raise it tenfold. */
 static const size_t MOST_MAPS_TEXT = (size_t)256 << 20;

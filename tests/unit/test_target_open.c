@@ -469,6 +469,55 @@ static void becomes_another_while_it_is_opened(void **state)
 	child_end(&child);
 }
 
+static void *exec_itself(void *test)
+{
+	execl("/proc/self/exe", "test", "again", test, (char *)NULL);
+	return NULL;
+}
+
+/* Started anew again and again, by another thread than the first, as long as the
+ * test lives. */
+static _Noreturn void be_again(char *test)
+{
+	if (getppid() != atoi(test))
+		_exit(0);
+	pthread_t threads[3];
+	for (size_t i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, exec_itself, test);
+	for (;;)
+		pause();
+}
+
+static void begin_again(void *unused)
+{
+	(void)unused;
+	char test[16];
+	snprintf(test, sizeof(test), "%d", getppid());
+	child_say("", 1);
+	exec_itself(test);
+}
+
+/* Its first thread is a zombie for a moment, but it is never dead. */
+static void another_thread_becomes_another(void **state)
+{
+	(void)state;
+	struct child child = child_start(begin_again, NULL);
+	char word;
+	int opened = 0;
+	child_hear(&child, &word, 1);
+	for (int i = 0; i < 2000; i++) {
+		struct target *target = NULL;
+		struct heapspy_error *error = target_open_process(child.pid, &target);
+		if (error && error->code != HEAPSPY_GONE)
+			fail_msg("%s: %s", error->what, error->why);
+		opened += target != NULL;
+		heapspy_error_free(error);
+		target_free(target);
+	}
+	assert_true(opened > 0);
+	child_end(&child);
+}
+
 static const char *own_memory;
 
 static void live_with_memory(void *letter)
@@ -525,8 +574,10 @@ static void pid_of_a_stranger(void **state)
 	close(ready[1]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "again") == 0)
+		be_again(argv[2]);
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(not_there),
 		cmocka_unit_test(dead_already),
@@ -542,6 +593,7 @@ int main(void)
 		cmocka_unit_test(traced_or_stopped),
 		cmocka_unit_test(ends_while_it_is_opened),
 		cmocka_unit_test(becomes_another_while_it_is_opened),
+		cmocka_unit_test(another_thread_becomes_another),
 		cmocka_unit_test(pid_of_a_stranger),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
