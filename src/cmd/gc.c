@@ -14,15 +14,17 @@
 DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
 
 /* Signals that end a series. Readings that go to a file are published then, so
- * they are taken while it waits; otherwise there is nothing to be cleaned up. */
+ * they are taken while it waits; otherwise there is nothing to be cleaned up. What
+ * is to be ignored, as nohup(1) has it, stays so. */
 static void take_signals(const struct page *page, sigset_t *ret_taken)
 {
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
 	sigemptyset(ret_taken);
-	if (!page->output.is_published)
-		return;
-	sigaddset(ret_taken, SIGINT);
-	sigaddset(ret_taken, SIGTERM);
-	sigaddset(ret_taken, SIGHUP);
+	for (size_t i = 0; page->output.is_published && i < sizeof(ends) / sizeof(*ends); i++) {
+		struct sigaction action;
+		if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(ret_taken, ends[i]);
+	}
 	sigprocmask(SIG_BLOCK, ret_taken, NULL);
 }
 

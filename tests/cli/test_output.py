@@ -228,6 +228,20 @@ def test_interrupted_series_is_published(fake, tmp_path, kill):
     assert entries(tmp_path) == ["out"]
 
 
+def test_ignored_signals_stay_ignored(fake, tmp_path):
+    """As under nohup."""
+    process = subprocess.Popen(
+        ["sh", "-c", f"trap '' HUP; exec '{fake.path}' gc 1 1ms --json -o '{tmp_path}/out'"], env=ENVIRONMENT
+    )
+    wait_for(lambda: output_size(process.pid, tmp_path) > 0)
+    process.send_signal(signal.SIGHUP)
+    size = output_size(process.pid, tmp_path)
+    wait_for(lambda: output_size(process.pid, tmp_path) > size + 4096)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == -signal.SIGTERM
+    assert entries(tmp_path) == ["out"]
+
+
 def test_series_whose_process_goes_away(fake, tmp_path):
     done = fake.run("gc", 6, "1ms", "--json")
     assert (done.returncode, len(done.stdout.splitlines())) == (3, 3)
