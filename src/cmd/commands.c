@@ -11,13 +11,14 @@
 #include "cmd/target.h"
 #include "output/shell.h"
 
-extern const struct command command_ps, command_dump, command_gc, command_snapshot,
+extern const struct command command_ps, command_dump, command_gc, command_stack, command_snapshot,
 	command_doctor;
 
 const struct command *const commands[] = {
 	&command_ps,
 	&command_dump,
 	&command_gc,
+	&command_stack,
 	&command_snapshot,
 	&command_doctor,
 	NULL,

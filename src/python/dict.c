@@ -67,18 +67,15 @@ bool dict_keys_decode(const struct layout *layout, const void *header, struct di
 	return true;
 }
 
-void dict_visit(struct peek *peek, const struct layout *layout, uint64_t dict, size_t cap,
-		bool (*visit)(void *context, uint64_t key, uint64_t value), void *context)
+void dict_visit_split(struct peek *peek, const struct layout *layout, uint64_t address,
+		      uint64_t values, size_t cap,
+		      bool (*visit)(void *context, uint64_t key, uint64_t value), void *context)
 {
-	uint64_t address = peek_u64(peek, dict + OFFSET(layout, DictObject, ma_keys));
-	uint64_t values = peek_u64(peek, dict + OFFSET(layout, DictObject, ma_values));
 	struct dict_keys keys;
 	if (!dict_keys_decode(layout, peek_at(peek, address, DICT_KEYS_HEADER), &keys)) {
 		peek_raise(peek, FAULT_STRANGE);
 		return;
 	}
-	if (values && HAS(layout, DictValues, values))
-		values += OFFSET(layout, DictValues, values);
 	for (uint64_t i = 0; i < keys.entry_count && i < cap; i++) {
 		uint64_t entry = address + keys.entries_offset + i * keys.entry_size;
 		uint64_t key = peek_u64(peek, entry + keys.key_offset);
@@ -86,6 +83,16 @@ void dict_visit(struct peek *peek, const struct layout *layout, uint64_t dict, s
 		if (key && value && !visit(context, key, value))
 			return;
 	}
+}
+
+void dict_visit(struct peek *peek, const struct layout *layout, uint64_t dict, size_t cap,
+		bool (*visit)(void *context, uint64_t key, uint64_t value), void *context)
+{
+	uint64_t keys = peek_u64(peek, dict + OFFSET(layout, DictObject, ma_keys));
+	uint64_t values = peek_u64(peek, dict + OFFSET(layout, DictObject, ma_values));
+	if (values && HAS(layout, DictValues, values))
+		values += OFFSET(layout, DictValues, values);
+	dict_visit_split(peek, layout, keys, values, cap, visit, context);
 }
 
 struct search {
@@ -104,9 +111,19 @@ static bool compare(void *context, uint64_t key, uint64_t value)
 	return false;
 }
 
+#define MOST_SEARCHED 100000
+
 uint64_t dict_find(struct peek *peek, const struct layout *layout, uint64_t dict, const char *key)
 {
 	struct search search = {peek, layout, key, 0};
-	dict_visit(peek, layout, dict, 100000, compare, &search);
+	dict_visit(peek, layout, dict, MOST_SEARCHED, compare, &search);
+	return search.found;
+}
+
+uint64_t dict_find_split(struct peek *peek, const struct layout *layout, uint64_t keys,
+			 uint64_t values, const char *key)
+{
+	struct search search = {peek, layout, key, 0};
+	dict_visit_split(peek, layout, keys, values, MOST_SEARCHED, compare, &search);
 	return search.found;
 }

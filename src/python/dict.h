@@ -39,4 +39,12 @@ void dict_visit(struct peek *peek, const struct layout *layout, uint64_t dict, s
 /* The value under a str key, 0 if there is none. */
 uint64_t dict_find(struct peek *peek, const struct layout *layout, uint64_t dict, const char *key);
 
+/* The same of a PyDictKeysObject and an array of values that belongs to it; `values`
+ * 0: they are beside the keys. */
+void dict_visit_split(struct peek *peek, const struct layout *layout, uint64_t keys, uint64_t values,
+		      size_t cap, bool (*visit)(void *context, uint64_t key, uint64_t value),
+		      void *context);
+uint64_t dict_find_split(struct peek *peek, const struct layout *layout, uint64_t keys,
+			 uint64_t values, const char *key);
+
 #endif

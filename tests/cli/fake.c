@@ -28,6 +28,7 @@ enum {
 #include <heapspy/gc.h>
 #include <heapspy/processes.h>
 #include <heapspy/snapshot.h>
+#include <heapspy/stack.h>
 
 #include "base/error.h"
 
@@ -162,6 +163,74 @@ struct heapspy_error *heapspy_gc_read(struct heapspy *heapspy,
 void heapspy_gc_reading_fini(struct heapspy_gc_reading *reading)
 {
 	free(reading->interpreters);
+}
+
+/* ---- stack ------------------------------------------------------------------- */
+
+static struct heapspy_frame *new_frames(pid_t pid, size_t *ret_count)
+{
+	struct heapspy_frame *frames = calloc(3, sizeof(*frames));
+	bool hostile = pid == PID_HOSTILE;
+	frames[0] = (struct heapspy_frame){
+		.function = "wait", .line = HEAPSPY_NO_LINE, .native = true, .module = "libc.so.6"};
+	frames[1] = (struct heapspy_frame){
+		.function = hostile ? HOSTILE : "Worker.run", .file = hostile ? HOSTILE : "app/work.py", .line = 12};
+	frames[2] = (struct heapspy_frame){.function = "<module>", .file = "<string>", .line = HEAPSPY_NO_LINE};
+	*ret_count = 3;
+	return frames;
+}
+
+static struct heapspy_threads new_threads(pid_t pid)
+{
+	struct heapspy_threads threads = {.items = calloc(2, sizeof(*threads.items)), .count = 2, .torn = 1};
+	threads.items[0] = (struct heapspy_thread){
+		.tid = pid,
+		.ident = 0x7f0000000740,
+		.name = pid == PID_HOSTILE ? HOSTILE : "MainThread",
+		.state = HEAPSPY_THREAD_RUNNING,
+		.holds_gil = true,
+		.torn = true,
+	};
+	threads.items[0].frames = new_frames(pid, &threads.items[0].frame_count);
+	/* Nothing is known of the other. */
+	threads.items[1].interpreter = pid == PID_UNKNOWN;
+	return threads;
+}
+
+static void threads_fini(struct heapspy_threads *threads)
+{
+	for (size_t i = 0; i < threads->count; i++)
+		free(threads->items[i].frames);
+	free(threads->items);
+}
+
+struct heapspy_error *heapspy_stack_read(struct heapspy *heapspy,
+					 const struct heapspy_stack_options *options,
+					 struct heapspy_stack *ret_stack)
+{
+	pid_t pid = heapspy->target.pid;
+	size_t count = pid == PID_UNKNOWN ? 2 : 1;
+	if (pid == PID_GOES_AWAY)
+		return error_new(HEAPSPY_GONE, "process %d is gone", PID_GOES_AWAY);
+	*ret_stack = (struct heapspy_stack){
+		.mode = options->stop ? HEAPSPY_CAPTURE_STOPPED : HEAPSPY_CAPTURE_RUNNING,
+		.time = NOON + 0.25,
+		.duration = 42e-6,
+		.pause = options->stop ? 0.012 : 0,
+		.one_instant = options->stop,
+		.interpreters = calloc(count, sizeof(*ret_stack->interpreters)),
+		.interpreter_count = count,
+		.threads = new_threads(pid),
+	};
+	for (size_t i = 0; i < count; i++)
+		ret_stack->interpreters[i].id = (int64_t)i;
+	return NULL;
+}
+
+void heapspy_stack_fini(struct heapspy_stack *stack)
+{
+	threads_fini(&stack->threads);
+	free(stack->interpreters);
 }
 
 /* ---- dump -------------------------------------------------------------------- */

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 LONG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-COMMANDS = ["ps", "dump", "gc", "snapshot", "doctor"]
+COMMANDS = ["ps", "dump", "gc", "stack", "snapshot", "doctor"]
 
 
 def options_of(fake, command: str) -> set[str]:

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The document of `heapspy stack`, and the threads of `heapspy dump`. */
+#ifndef OUTPUT_STACK_H
+#define OUTPUT_STACK_H
+
+#include <heapspy/stack.h>
+
+#include "output/emitter.h"
+
+void output_stack(struct emitter *emitter, const struct heapspy_target_info *target,
+		  const struct heapspy_python_info *python, const struct heapspy_stack *stack);
+
+/* As one table: for people a line a thread, with its newest frame. */
+void emit_threads(struct emitter *emitter, const struct heapspy_threads *threads);
+
+#endif

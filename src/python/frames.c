@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "python/frames.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "python/code.h"
+
+/* enum _frameowner: from here on frames are the interpreter's own. 3 is the C stack's
+ * in 3.12 and 3.13, the interpreter's in 3.14 and 3.15. */
+enum { OWNER_GENERATOR = 1, OWNER_INTERPRETER = 3, OWNER_LAST = 4 };
+
+/* Bits of a _PyStackRef that are no part of the address (3.14+). */
+#define STACKREF_MASK (~UINT64_C(3))
+
+struct frames {
+	struct python *python;
+	struct codes *codes;
+};
+
+struct frames *frames_new(struct python *python)
+{
+	struct frames *frames = calloc(1, sizeof(*frames));
+	if (!frames)
+		return NULL;
+	frames->python = python;
+	frames->codes = codes_new(python);
+	if (frames->codes)
+		return frames;
+	free(frames);
+	return NULL;
+}
+
+void frames_free(struct frames *frames)
+{
+	if (!frames)
+		return;
+	codes_free(frames->codes);
+	free(frames);
+}
+
+void frame_list_fini(struct frame_list *list)
+{
+	free(list->items);
+	*list = (struct frame_list){0};
+}
+
+static bool add(struct frame_list *list, const struct frame *frame)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 64;
+		struct frame *items = realloc(list->items, capacity * sizeof(*items));
+		if (!items)
+			return false;
+		list->items = items;
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = *frame;
+	return true;
+}
+
+/* ---- one frame ----------------------------------------------------------- */
+
+/* A frame object of 3.8 - 3.10. */
+static bool read_frame_object(struct frames *frames, struct frame *frame, uint64_t *ret_next)
+{
+	struct python *python = frames->python;
+	const struct layout *layout = &python->layout;
+	frame->code = peek_u64(python->peek, frame->address + OFFSET(layout, FrameObject, f_code));
+	frame->position = peek_i32(python->peek, frame->address + OFFSET(layout, FrameObject, f_lasti));
+	/* 3.10 counts instructions: Include/cpython/frameobject.h. */
+	if (python_since(python, PYTHON_VERSION(3, 10)) && frame->position > 0)
+		frame->position *= 2;
+	*ret_next = peek_u64(python->peek, frame->address + OFFSET(layout, FrameObject, f_back));
+	if (!codes_is_code(frames->codes, frame->code))
+		peek_raise(python->peek, FAULT_STRANGE);
+	return true;
+}
+
+static bool read_interpreter_frame(struct frames *frames, struct frame *frame, uint64_t *ret_next)
+{
+	struct python *python = frames->python;
+	struct peek *peek = python->peek;
+	const struct layout *layout = &python->layout;
+	uint8_t owner = peek_u8(peek, frame->address + OFFSET(layout, InterpreterFrame, owner));
+	frame->code = peek_u64(peek, frame->address + OFFSET(layout, InterpreterFrame, f_code));
+	if (python_since(python, PYTHON_VERSION(3, 14)))
+		frame->code &= STACKREF_MASK;
+	*ret_next = peek_u64(peek, frame->address + OFFSET(layout, InterpreterFrame, previous));
+	if (python_since(python, PYTHON_VERSION(3, 12)) && owner >= OWNER_INTERPRETER &&
+	    owner <= OWNER_LAST)
+		return false;
+	if (owner >= OWNER_INTERPRETER || !codes_is_code(frames->codes, frame->code))
+		peek_raise(peek, FAULT_STRANGE);
+	uint64_t first = frame->code + OFFSET(layout, CodeObject, co_code_adaptive);
+	uint64_t instruction =
+		peek_u64(peek, frame->address + OFFSET(layout, InterpreterFrame, instr_ptr));
+	frame->position = (int64_t)(instruction - first);
+	int32_t traceable = peek_i32(peek, frame->code + OFFSET(layout, CodeObject, co_firsttraceable));
+	return owner == OWNER_GENERATOR || frame->position >= (int64_t)traceable * 2;
+}
+
+/* ---- all of a thread --------------------------------------------------------- */
+
+static uint64_t newest_frame(struct python *python, uint64_t thread)
+{
+	const struct layout *layout = &python->layout;
+	if (HAS(layout, ThreadState, current_frame))
+		return peek_u64(python->peek, thread + OFFSET(layout, ThreadState, current_frame));
+	if (HAS(layout, ThreadState, frame))
+		return peek_u64(python->peek, thread + OFFSET(layout, ThreadState, frame));
+	uint64_t cframe = peek_u64(python->peek, thread + OFFSET(layout, ThreadState, cframe));
+	return peek_u64(python->peek, cframe + OFFSET(layout, CFrame, current_frame));
+}
+
+enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list *list)
+{
+	struct python *python = frames->python;
+	struct peek *peek = python->peek;
+	bool objects = !python_since(python, PYTHON_VERSION(3, 11));
+	list->count = 0;
+	list->cut = false;
+	peek_take_fault(peek);
+	struct frame frame = {.address = newest_frame(python, thread)};
+	/* In a circle the mark, which moves on ever later, is met again: Brent. */
+	uint64_t mark = 0, steps = 0, next = 0;
+	for (; frame.address; frame.address = next) {
+		if (frame.address == mark || frame.address % 8 != 0)
+			peek_raise(peek, FAULT_STRANGE);
+		bool shown = objects ? read_frame_object(frames, &frame, &next)
+				     : read_interpreter_frame(frames, &frame, &next);
+		enum fault fault = peek_take_fault(peek);
+		if (fault != FAULT_NONE)
+			return fault;
+		if (list->count == FRAMES_MAX || steps > 4 * (uint64_t)FRAMES_MAX) {
+			list->cut = true;
+			return FAULT_NONE;
+		}
+		if (shown && !add(list, &frame)) {
+			list->cut = true;
+			return FAULT_NONE;
+		}
+		steps++;
+		if ((steps & (steps - 1)) == 0)
+			mark = frame.address;
+	}
+	return peek_take_fault(peek);
+}
+
+enum fault frames_describe(struct frames *frames, const struct frame *frame,
+			   struct frame_place *ret_place)
+{
+	const struct code *code;
+	enum fault fault = codes_find(frames->codes, frame->code, &code);
+	if (fault != FAULT_NONE)
+		return fault;
+	*ret_place = (struct frame_place){
+		.function = code->function,
+		.file = code->file,
+		.line = code_line(code, frame->position),
+	};
+	return FAULT_NONE;
+}

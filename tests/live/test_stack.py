@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Stacks: line for line what sys._current_frames() and traceback say inside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import time
+from collections.abc import Iterator
+
+import catalogue
+import pytest
+import targets
+
+PATIENCE = 60  # seconds for something to be seen
+
+
+class Stacks:
+    """programs/stacks.py at rest, and what it says of itself."""
+
+    def __init__(self, target: targets.Target, report: dict) -> None:
+        self.target = target
+        self.report = report
+        self.pid = report["pid"]
+
+
+@contextlib.contextmanager
+def standing(workplace: targets.Workplace, *arguments: str) -> Iterator[Stacks]:
+    path = workplace.shared / "-".join(["stacks", *arguments])
+    with workplace.start("stacks.py", workplace.as_target_sees(path), *arguments) as target:
+        yield Stacks(target, json.loads(path.read_text()))
+
+
+@pytest.fixture(scope="session")
+def stacks(workplace: targets.Workplace) -> Iterator[Stacks]:
+    with standing(workplace) as running:
+        yield running
+
+
+def clean(text: str) -> str:
+    """As heapspy shows what cannot be shown, of what programs/stacks.py has in its names."""
+    shown = []
+    for point in map(ord, text):
+        if point < 0x20:
+            shown.append(f"\\x{point:02x}")
+        elif 0xD800 <= point <= 0xDFFF or point == 0x202E:
+            shown.append(f"\\u{point:04x}")
+        else:
+            shown.append(chr(point))
+    return "".join(shown)
+
+
+def assert_same(stacks: Stacks, document: dict, named: bool = True) -> None:
+    ours = {thread.get("tid"): thread for thread in document["threads"]}
+    lines = []
+    for theirs in stacks.report["threads"]:
+        mine = ours.get(theirs["tid"])
+        if mine is None:
+            lines.append(f"no thread {theirs['tid']} ({theirs['name']})")
+            continue
+        if mine["torn"] or mine["cut"] or mine["holds_gil"]:
+            lines.append(f"{theirs['name']}: torn, cut or with the GIL")
+        if theirs["name"] != mine.get("name"):
+            lines.append(f"name: {theirs['name']} / {mine.get('name')}")
+        expected = [(clean(name), clean(file), line) for name, file, line in theirs["frames"]]
+        found = [(frame["function"], frame["file"], frame.get("line")) for frame in mine["frames"]]
+        if expected != found:
+            lines.append(f"--- {theirs['name']}: {len(expected)} frames / {len(found)}")
+            lines += [f"{one} / {other}" for one, other in zip(expected, found) if one != other][:8]
+    assert not lines, "\n".join(["differs (the target / heapspy):", *lines])
+    assert document["capture"]["torn"] == 0
+
+
+def test_stacks(heapspy, stacks: Stacks) -> None:
+    document = heapspy.json("stack", stacks.pid)
+    assert_same(stacks, document)
+    assert document["capture"]["mode"] == "running" and document["capture"]["pause"] == 0
+    assert [one["gc"]["collecting"] for one in document["interpreters"]] == [False]
+    assert document["threads"][0]["name"] == "MainThread" and document["threads"][0]["tid"] == stacks.pid
+    assert {thread["state"] for thread in document["threads"]} == {"sleeping"}
+
+
+def test_stacks_of_one_instant(heapspy, stacks: Stacks) -> None:
+    document = heapspy.json("stack", stacks.pid, "--stop", "--max-pause", "5s")
+    assert_same(stacks, document)
+    assert document["capture"]["mode"] in ("stopped", "quiet") and document["capture"]["one_instant"]
+
+
+def test_stacks_of_a_snapshot(heapspy, stacks: Stacks, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "stacks.core"
+    assert heapspy.run("snapshot", stacks.pid, "-o", path, "-q").returncode == 0
+    document = heapspy.json("stack", path)
+    assert_same(stacks, document)
+    assert document["capture"]["mode"] == "file"
+
+
+def test_stacks_of_a_forked_child(heapspy, workplace: targets.Workplace) -> None:
+    with standing(workplace, "--fork") as stacks:
+        assert_same(stacks, heapspy.json("stack", stacks.pid))
+
+
+@pytest.mark.ten
+def test_busy(heapspy, workplace: targets.Workplace) -> None:
+    """Whatever is read of a thread at work, it is made of frames that the program has."""
+    with workplace.start("spinner.py") as target:
+        held = whole = 0
+        deadline = time.monotonic() + PATIENCE
+        while (held < 5 or whole < 5) and time.monotonic() < deadline:
+            document = heapspy.json("stack", target.pid)
+            for thread in document["threads"]:
+                held += thread["holds_gil"]
+                if thread["torn"] or not thread["name"].startswith("spin"):
+                    continue
+                whole += 1
+                names = [frame["function"].rpartition(".")[2] for frame in thread["frames"]]
+                depth = names.index("spin")
+                assert set(names[:depth]) <= {"down", "bottom"}, names
+                assert names[:depth].count("bottom") <= 1 and "bottom" not in names[1:depth], names
+                assert names[depth + 1 :] == ["run", "_bootstrap_inner", "_bootstrap"], names
+        assert held >= 5 and whole >= 5
+
+
+def test_table(heapspy, stacks: Stacks) -> None:
+    shown = heapspy.run("stack", stacks.pid).stdout
+    assert f"thread     {stacks.pid}   MainThread   sleeping" in shown
+    assert "\x1b" not in shown
