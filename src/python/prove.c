@@ -191,6 +191,9 @@ enum verdict prove_runtime(struct python *python, const char **ret_reason)
 		return VERDICT_WRONG;
 
 	uint64_t main = python->interpreters[0].address;
+	*ret_reason = "its interpreter has no thread yet";
+	if (!peek_u64(python->peek, main + OFFSET(layout, InterpreterState, threads_head)))
+		return VERDICT_NOT_READY;
 	*ret_reason = "no thread state points back at the interpreter";
 	if (!prove_threads(python, main) || peek_take_fault(python->peek) != FAULT_NONE)
 		return VERDICT_WRONG;
