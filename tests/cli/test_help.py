@@ -78,7 +78,7 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
                 value = ["pid" if command == "ps" else "bytes"]
             operands = [] if command in ("ps", "doctor") or name == "pid" else ["1"]
             operands += ["-n", "1"] if command == "gc" and name == "interval" else []
-            operands += ["--stop"] if command == "dump" and name == "max-pause" else []
+            operands += ["--stop"] if name == "max-pause" and name in taken else []
             if command == "snapshot":  # it writes nowhere else
                 operands += ["--force", "--output", tmp_path / "heap.core"]
             for spelled in [f"--{name}", *([f"-{option['letter']}"] if option["letter"] else [])]:
@@ -91,8 +91,12 @@ def test_examples_are_parsed(fake, tmp_path):
         full = fake.run(command, "--help").stdout
         for line in re.findall(r"^  heapspy (.*)$", full.split("\nexamples:\n")[1], re.M):
             line = line.replace("4711", "1").replace(" 1 1 10", " 1 1ms 2").replace("500ms", "1ms 1")
+            place = tmp_path / f"{command}-{hash(line)}"
+            place.mkdir()
+            if "-o heap.core" not in line:
+                (place / "heap.core").touch()
             done = subprocess.run(
-                ["sh", "-c", f'"$0" {line}', fake.path], cwd=tmp_path, capture_output=True, timeout=60, check=False
+                ["sh", "-c", f'"$0" {line}', fake.path], cwd=place, capture_output=True, timeout=60, check=False
             )
             assert done.returncode == 0, (line, done.stderr)
 
