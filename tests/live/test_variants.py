@@ -26,7 +26,7 @@ def assert_dump_agrees(heapspy, oracle: targets.Oracle, *arguments: object) -> d
 # --- allocators, options of the collector --------------------------------------------------------
 
 
-@pytest.mark.parametrize("allocator", ["malloc", "malloc_debug", "pymalloc", "pymalloc_debug", "debug"])
+@pytest.mark.parametrize("allocator", ["malloc", "malloc_debug", "debug"])
 def test_allocators(heapspy, workplace: targets.Workplace, allocator: str) -> None:
     with workplace.oracle(env={**os.environ, "PYTHONMALLOC": allocator}) as oracle:
         dump = assert_dump_agrees(heapspy, oracle)
