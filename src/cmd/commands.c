@@ -14,8 +14,15 @@
 extern const struct command command_ps, command_dump, command_gc, command_stack, command_snapshot,
 	command_doctor;
 
+#ifdef HEAPSPY_TUI
+extern const struct command command_top;
+#endif
+
 const struct command *const commands[] = {
 	&command_ps,
+#ifdef HEAPSPY_TUI
+	&command_top,
+#endif
 	&command_dump,
 	&command_gc,
 	&command_stack,

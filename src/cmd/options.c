@@ -165,6 +165,11 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		if (!parse_natural(text, INT64_MAX, &options->count) || options->count == 0)
 			return reject(id, text, "it is a number from 1 on");
 		return NULL;
+	case OPTION_CENSUS:
+		return parse_duration(text, &options->census);
+	case OPTION_PLAIN:
+		options->plain = true;
+		return NULL;
 	case OPTION_SORT:
 		return parse_sort(text, command, &options->sort);
 	case OPTION_LIMIT:

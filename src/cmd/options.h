@@ -34,6 +34,12 @@ struct command;
 	X(COUNT, 'n', "count", "COUNT", "end after so many readings",                          \
 	  "The interval is one second unless it is given. Without a count an interval goes "   \
 	  "on until it is interrupted or the process ends.")                                   \
+	X(CENSUS, 0, "census", "DURATION", "walk the heap every so long",                      \
+	  "10s unless it is given; longer where that would load a core more than a "           \
+	  "little.")                                                                           \
+	X(PLAIN, 0, "plain", NULL, "lines instead of a screen",                                \
+	  "Each reading and each heap walk is appended. So it is, too, where standard input "  \
+	  "or output is no terminal, or TERM is dumb.")                                        \
 	X(STOP, 0, "stop", NULL, "read one consistent instant",                                \
 	  "The memory is copied while nothing in the process moves, and read from the copy. "  \
 	  "Where all its threads are asleep it need not be stopped; else it is, for as long "  \
@@ -112,6 +118,8 @@ struct options {
 	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */
 	uint64_t count;
+	double census; /* seconds, 0: not given */
+	bool plain;
 	const struct sort_column *sort;
 	size_t limit;
 	const char *filter;

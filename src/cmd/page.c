@@ -21,7 +21,7 @@ static unsigned width_of(int fd)
 	return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-static bool wants_colour(enum colour colour, int fd)
+bool page_wants_colour(enum colour colour, int fd)
 {
 	if (colour != COLOUR_AUTO)
 		return colour == COLOUR_ALWAYS;
@@ -44,7 +44,7 @@ static struct emitter *new_emitter(const struct options *options, const char *cs
 	case FORMAT_TABLE:
 		style.ascii = options->ascii || !locale_is_unicode();
 		style.width = width_of(fd);
-		style.colour = wants_colour(options->colour, fd);
+		style.colour = page_wants_colour(options->colour, fd);
 		return text_emitter_new(&style);
 	case FORMAT_JSON:
 	case FORMAT_NDJSON:

@@ -26,6 +26,9 @@ HEAPSPY_CHECK struct heapspy_error *page_finish(struct page *page);
 /* What is not finished is lost. */
 void page_fini(struct page *page);
 
+/* Are colours wanted on it? */
+bool page_wants_colour(enum colour colour, int fd);
+
 /* Can the locale show what is not ASCII? */
 bool locale_is_unicode(void);
 

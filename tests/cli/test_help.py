@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 LONG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-COMMANDS = ["ps", "dump", "gc", "stack", "snapshot", "doctor"]
+COMMANDS = ["ps", "top", "dump", "gc", "stack", "snapshot", "doctor"]
 
 
 def options_of(fake, command: str) -> set[str]:
@@ -78,6 +78,7 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
                 value = ["pid" if command == "ps" else "bytes"]
             operands = [] if command in ("ps", "doctor") or name == "pid" else ["1"]
             operands += ["-n", "1"] if command == "gc" and name == "interval" else []
+            operands += ["--plain", "-n", "1"] if command == "top" else []
             operands += ["--stop"] if name == "max-pause" and name in taken else []
             if command == "snapshot":  # it writes nowhere else
                 operands += ["--force", "--output", tmp_path / "heap.core"]
@@ -90,7 +91,7 @@ def test_examples_are_parsed(fake, tmp_path):
     for command in COMMANDS:
         full = fake.run(command, "--help").stdout
         for line in re.findall(r"^  heapspy (.*)$", full.split("\nexamples:\n")[1], re.M):
-            line = line.replace("4711", "1").replace(" 1 1 10", " 1 1ms 2").replace("500ms", "1ms 1")
+            line = line.replace("4711", "1").replace(" 1 1 10", " 1 1ms 2").replace("500ms", "1ms 1").replace("top 1", "top 1 -n 1")
             place = tmp_path / f"{command}-{hash(line)}"
             place.mkdir()
             if "-o heap.core" not in line:

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Watching a process over time: a thread that reads at two cadences and publishes
+ * what it read.
+ *
+ * Often (a second): what costs next to nothing, the kernel's numbers and the counters
+ * of the collector. Seldom (ten seconds): a census, that is a heapspy_dump(); less
+ * often still where one takes so long that it would load a core more than a little.
+ *
+ * What is published does not change any more and belongs to all who keep it: it can
+ * be read by any thread, and outlives the sampler. That the process is gone is part
+ * of it. Times are seconds, sizes are bytes.
+ */
+#ifndef HEAPSPY_SAMPLER_H
+#define HEAPSPY_SAMPLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <heapspy/api.h>
+#include <heapspy/attach.h>
+#include <heapspy/dump.h>
+#include <heapspy/error.h>
+#include <heapspy/gc.h>
+
+/* One dump, kept as long as somebody needs it. */
+struct heapspy_census {
+	unsigned references; /* see heapspy_census_keep() */
+	uint64_t number;     /* from 1 on */
+	struct heapspy_dump *dump;
+};
+
+enum heapspy_sample_state {
+	HEAPSPY_SAMPLE_LIVE,
+	HEAPSPY_SAMPLE_GONE, /* the process ended, or became another: the last sample */
+};
+
+struct heapspy_sample {
+	unsigned references; /* see heapspy_sample_keep() */
+	uint64_t number;     /* of the reading, from 1 on: some are published twice */
+	double time;         /* of the reading: since the epoch */
+	enum heapspy_sample_state state;
+	enum heapspy_code trouble_code;
+	char *trouble;       /* why the last reading failed, one line; NULL: it did not */
+	uint64_t rss, swap, rss_peak, virt; /* HEAPSPY_UNKNOWN as in <heapspy/memory.h> */
+	unsigned threads;    /* 0: not known */
+	struct heapspy_interpreter *interpreters; /* counters alone */
+	size_t interpreter_count;
+	struct heapspy_census *census; /* the last one, NULL: there was none yet */
+	bool walking;           /* one is being taken */
+	double walk_cpu;        /* of the last one, in the sampler: seconds of a core */
+	double census_interval; /* at present, stretched or not */
+};
+
+struct heapspy_sampler_options {
+	double interval;        /* 0: a second */
+	double census_interval; /* 0: ten */
+	double duty;            /* most that censuses may take of a core; 0: 0.05 */
+};
+
+struct heapspy_sampler;
+
+/* Takes the attachment, also where it fails: heapspy_sampler_stop() ends it. options
+ * may be NULL. Signals are blocked in the thread. */
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_sampler_start(struct heapspy *heapspy, const struct heapspy_sampler_options *options,
+		      struct heapspy_sampler **ret_sampler);
+
+/* Waits for a census that is under way. Takes NULL. */
+HEAPSPY_API void heapspy_sampler_stop(struct heapspy_sampler *sampler);
+
+/* Readable when there is something new; heapspy_sampler_latest() makes it wait again. */
+HEAPSPY_API int heapspy_sampler_fd(const struct heapspy_sampler *sampler);
+
+/* The newest sample, kept for the caller; NULL before the first. */
+HEAPSPY_API struct heapspy_sample *heapspy_sampler_latest(struct heapspy_sampler *sampler);
+
+/* As soon as possible, whatever the interval says. */
+HEAPSPY_API void heapspy_sampler_walk_now(struct heapspy_sampler *sampler);
+HEAPSPY_API void heapspy_sampler_set_census_interval(struct heapspy_sampler *sampler, double interval);
+
+/* One more, and one less, who needs it. Return and take NULL. */
+HEAPSPY_API struct heapspy_sample *heapspy_sample_keep(struct heapspy_sample *sample);
+HEAPSPY_API void heapspy_sample_drop(struct heapspy_sample *sample);
+HEAPSPY_API struct heapspy_census *heapspy_census_keep(struct heapspy_census *census);
+HEAPSPY_API void heapspy_census_drop(struct heapspy_census *census);
+
+#endif

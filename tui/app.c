@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "app.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keymap.h"
+#include "text.h"
+#include "view.h"
+
+enum { FIVE_MINUTES = 300 };
+
+const char *const since_names[SINCE_COUNT] = {"min", "last", "base"};
+
+double growth_objects(const struct growth *growth, enum since since)
+{
+	return since == SINCE_MINUTE ? growth->minute_objects
+	       : since == SINCE_LAST ? (double)growth->last_objects
+				     : (double)growth->base_objects;
+}
+
+double growth_bytes(const struct growth *growth, enum since since)
+{
+	return since == SINCE_MINUTE ? growth->minute_bytes
+	       : since == SINCE_LAST ? (double)growth->last_bytes
+				     : (double)growth->base_bytes;
+}
+
+/* ---- rows ------------------------------------------------------------------------------- */
+
+static int compare_numbers(double left, double right)
+{
+	return left > right ? -1 : left < right;
+}
+
+static int compare_rows(const void *a, const void *b, void *argument)
+{
+	const struct growth *left = a, *right = b;
+	const struct app *app = argument;
+	int order = 0;
+	switch (app->sort) {
+	case SORT_SIZE:
+		order = compare_numbers((double)left->type->bytes, (double)right->type->bytes);
+		break;
+	case SORT_SIZE_CHANGE:
+		order = compare_numbers(growth_bytes(left, app->since), growth_bytes(right, app->since));
+		break;
+	case SORT_OBJECTS:
+		order = compare_numbers((double)left->type->objects, (double)right->type->objects);
+		break;
+	case SORT_OBJECTS_CHANGE:
+		order = compare_numbers(growth_objects(left, app->since), growth_objects(right, app->since));
+		break;
+	case SORT_COUNT:
+		break;
+	case SORT_NAME:
+		order = strcmp(left->type->name, right->type->name);
+		break;
+	}
+	if (order)
+		return app->reverse ? -order : order;
+	order = compare_numbers((double)left->type->bytes, (double)right->type->bytes);
+	order = order ? order : strcmp(left->type->name, right->type->name);
+	return order ? order : (left->type->address > right->type->address) - (left->type->address < right->type->address);
+}
+
+void app_sort(struct app *app)
+{
+	struct growth *rows = malloc((app->source_count + 1) * sizeof(*rows));
+	if (!rows)
+		return;
+	free(app->rows);
+	app->rows = rows;
+	app->row_count = 0;
+	for (size_t i = 0; i < app->source_count; i++)
+		if (text_matches(app->source[i].type->name, app->filter))
+			rows[app->row_count++] = app->source[i];
+	qsort_r(rows, app->row_count, sizeof(*rows), compare_rows, app);
+}
+
+/* The last census becomes what is shown. */
+static void show_census(struct app *app)
+{
+	const struct model *model = &app->model;
+	if (app->frozen || !model->walk_count)
+		return;
+	struct growth *source = malloc((model->growth_count + 1) * sizeof(*source));
+	if (!source)
+		return;
+	memcpy(source, model->growths, model->growth_count * sizeof(*source));
+	free(app->source);
+	heapspy_census_drop(app->shown);
+	app->source = source;
+	app->source_count = model->growth_count;
+	app->shown = heapspy_census_keep(model->walks[model->walk_count - 1].census);
+	app_sort(app);
+}
+
+size_t app_selected(const struct app *app)
+{
+	for (size_t i = 0; i < app->row_count && app->selected; i++)
+		if (app->rows[i].type->address == app->selected)
+			return i;
+	return 0;
+}
+
+void app_select(struct app *app, size_t row)
+{
+	if (app->row_count == 0)
+		return;
+	row = row < app->row_count ? row : app->row_count - 1;
+	/* The first row is whatever comes first. */
+	app->selected = row ? app->rows[row].type->address : 0;
+}
+
+/* ---- samples and keys ---------------------------------------------------------------------- */
+
+void app_take(struct app *app, struct heapspy_sample *sample)
+{
+	if (model_take(&app->model, sample))
+		show_census(app);
+}
+
+double app_staleness(const struct app *app)
+{
+	const struct heapspy_sample *sample = app->model.sample;
+	double age = sample ? app->now - sample->time : 0;
+	/* While a census goes on there are no readings. */
+	return age > 3 * app->model.interval + 1 ? age : 0;
+}
+
+static void type_filter(struct app *app, uint32_t key)
+{
+	size_t length = strlen(app->filter);
+	if (key == TUI_KEY_ENTER) {
+		app->typing = false;
+	} else if (key == TUI_KEY_ESCAPE) {
+		app->typing = false;
+		app->filter[0] = 0;
+	} else if (key == TUI_KEY_BACKSPACE && length > 0) {
+		app->filter[length - 1] = 0;
+	} else if (key >= ' ' && key < 0x7f && length + 1 < sizeof(app->filter)) {
+		app->filter[length] = (char)key;
+		app->filter[length + 1] = 0;
+	}
+	app_sort(app);
+}
+
+unsigned app_key(struct app *app, uint32_t key)
+{
+	app->message[0] = 0;
+	bool edits = (key >= ' ' && key < 0x7f) || key == TUI_KEY_ENTER || key == TUI_KEY_ESCAPE ||
+		     key == TUI_KEY_BACKSPACE;
+	if (app->typing && edits) {
+		type_filter(app, key);
+		return 0;
+	}
+	bool was_frozen = app->frozen;
+	unsigned requests = keymap_run(app, key);
+	if (was_frozen && !app->frozen)
+		show_census(app);
+	return requests;
+}
+
+/* ---- drawing ------------------------------------------------------------------------------- */
+
+typedef void view(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
+
+static view *const views[PANEL_COUNT] = {
+	[PANEL_TYPES] = view_types,
+	[PANEL_GC] = view_gc,
+	[PANEL_ALLOCATOR] = view_allocator,
+	[PANEL_MEMORY] = view_memory,
+	[PANEL_LOG] = view_log,
+};
+
+static void draw_side(struct app *app, unsigned number)
+{
+	const struct rect *rect = &app->layout.sides[number];
+	for (unsigned i = 0; i < rect->rows; i++)
+		grid_set(&app->grid, rect->row + i, rect->column - 1, ROLE_DIM,
+			 app->grid.ascii ? '|' : 0x2502);
+	enum panel panel = app->layout.side_panels[number];
+	grid_rule(&app->grid, rect, 0, panel_titles[panel]);
+	struct rect inner = {rect->row + 1, rect->column + 1, rect->rows - 1, rect->columns - 1};
+	views[panel](app, &app->grid, &inner, false);
+}
+
+void app_draw(struct app *app)
+{
+	struct grid *grid = &app->grid;
+	struct layout *layout = &app->layout;
+	grid_clear(grid);
+	layout_make(grid->rows, grid->columns, app->focus, app->zoom, layout);
+	if (layout->tier == TIER_NONE) {
+		struct rect all = {0, 0, grid->rows, grid->columns};
+		grid_text(grid, &all, 0, 0, ROLE_TEXT, "too small");
+		grid_text(grid, &all, 1, 0, ROLE_TEXT, "need 40x10");
+		return;
+	}
+	view_header(app, grid, &layout->header);
+	if (app->help) {
+		struct rect body = {layout->header.rows, 0,
+				    grid->rows - layout->header.rows - layout->footer.rows, grid->columns};
+		view_help(app, grid, &body);
+	} else {
+		plot_draw(&app->plot, &app->model, grid, &layout->plot,
+			  layout->plots == 1 ? app->curve : CURVE_RSS, layout->plots);
+		view_tabs(app, grid, &layout->tabs);
+		for (unsigned i = 0; i < layout->side_count; i++)
+			draw_side(app, i);
+		if (app->focus == PANEL_TYPES && app->detail)
+			view_type(app, grid, &layout->main);
+		else
+			views[app->focus](app, grid, &layout->main, true);
+		view_status(app, grid, &layout->status);
+	}
+	view_footer(app, grid, &layout->footer);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+bool app_init(struct app *app, const struct heapspy_target_info *target,
+	      const struct heapspy_python_info *python, double interval, double census_interval)
+{
+	*app = (struct app){.plot = {.span = FIVE_MINUTES}, .census_interval = census_interval};
+	return model_init(&app->model, target, python, interval);
+}
+
+void app_fini(struct app *app)
+{
+	free(app->rows);
+	free(app->source);
+	heapspy_census_drop(app->shown);
+	grid_fini(&app->grid);
+	model_fini(&app->model);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The dashboard without a terminal: what is known, what the user chose, and how both
+ * are drawn. Keys and samples go in, a grid and requests come out.
+ */
+#ifndef TUI_APP_H
+#define TUI_APP_H
+
+#include "grid.h"
+#include "layout.h"
+#include "model.h"
+#include "plot.h"
+
+/* X(NAME, heading, name of the column in `heapspy dump --sort`, NULL: there is none) */
+#define SORTS(X)                                                                                   \
+	X(SIZE, "SIZE", "bytes")                                                                   \
+	X(SIZE_CHANGE, "+/-SIZE", NULL)                                                            \
+	X(OBJECTS, "COUNT", "objects")                                                             \
+	X(OBJECTS_CHANGE, "+/-COUNT", NULL)                                                        \
+	X(NAME, "TYPE", "type")
+
+enum sort {
+#define X(name, heading, column) SORT_##name,
+	SORTS(X)
+#undef X
+	SORT_COUNT
+};
+
+/* What changes are shown since. */
+enum since { SINCE_MINUTE, SINCE_LAST, SINCE_BASELINE, SINCE_COUNT };
+
+/* What a key asks of those who have a terminal and a sampler: bits. */
+enum request {
+	REQUEST_QUIT = 1,
+	REQUEST_WALK = 2,     /* a census now */
+	REQUEST_INTERVAL = 4, /* censuses every app->census_interval */
+	REQUEST_COPY = 8,     /* app->message holds a command after "copied: " */
+	REQUEST_REPAINT = 16, /* whatever is on the terminal */
+	REQUEST_SUSPEND = 32,
+};
+
+struct app {
+	struct model model;
+	struct grid grid;
+	struct layout layout;
+	struct plot plot;
+	double now; /* since the epoch: set before drawing */
+	enum panel focus;
+	bool zoom, help, frozen;
+	double frozen_time;
+	enum curve curve;
+	double census_interval; /* that was asked for */
+	/* The table of types. Rows point into the census. */
+	enum sort sort;
+	bool reverse;
+	enum since since;
+	char filter[64];
+	bool typing; /* keys go to the filter */
+	struct heapspy_census *shown;
+	struct growth *source; /* all of them, as when they were frozen */
+	size_t source_count;
+	struct growth *rows;   /* those that match, sorted */
+	size_t row_count;
+	uint64_t selected;     /* address of the type that is, 0: the first row */
+	size_t top;            /* first row on the screen */
+	bool detail;           /* the selected type alone */
+	size_t scroll;         /* of the other panels, and of help */
+	unsigned page;         /* rows that the focused panel had when it was drawn */
+	size_t length;         /* of that many */
+	char message[200];     /* in the status line until the next key */
+};
+
+/* False without memory. */
+bool app_init(struct app *app, const struct heapspy_target_info *target,
+	      const struct heapspy_python_info *python, double interval, double census_interval);
+void app_fini(struct app *app);
+
+/* Takes it. */
+void app_take(struct app *app, struct heapspy_sample *sample);
+
+/* What the key asks for. Keys are code points, or those of keymap.h. */
+unsigned app_key(struct app *app, uint32_t key);
+
+/* Draw app->grid, which was resized to the size of the screen. */
+void app_draw(struct app *app);
+
+/* ---- for keys and views ------------------------------------------------------------- */
+
+/* Make the rows anew, after what they depend on has changed. */
+void app_sort(struct app *app);
+
+/* The selected row, 0 where it is gone. */
+size_t app_selected(const struct app *app);
+void app_select(struct app *app, size_t row);
+
+double growth_objects(const struct growth *growth, enum since since);
+double growth_bytes(const struct growth *growth, enum since since);
+
+extern const char *const since_names[SINCE_COUNT]; /* "min", "last", "base" */
+
+/* Age of what is shown, beyond what is expected: seconds, 0: it is fresh. */
+double app_staleness(const struct app *app);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Curves over time, filled below. A column stands for a span of time and shows the
+ * highest value in it, so that a spike of one reading stays visible at any width.
+ */
+#ifndef TUI_PLOT_H
+#define TUI_PLOT_H
+
+#include "grid.h"
+#include "model.h"
+
+/* X(NAME, title) */
+#define CURVES(X)                                                                                  \
+	X(RSS, "RSS")                                                                              \
+	X(HEAP, "heap")                                                                            \
+	X(LIVE, "live")
+
+enum curve {
+#define X(name, title) CURVE_##name,
+	CURVES(X)
+#undef X
+	CURVE_COUNT
+};
+
+enum glyphs { GLYPHS_BRAILLE, GLYPHS_BLOCKS, GLYPHS_ASCII, GLYPHS_COUNT };
+
+/* Of a curve: grows at once, shrinks only after a whole span, so that it does not jump. */
+struct scale {
+	double low, high;
+	double time; /* when it was set, 0: never */
+};
+
+struct plot {
+	enum glyphs glyphs;
+	double span; /* seconds */
+	struct scale scales[CURVE_COUNT];
+};
+
+/* So many curves from `first` on, one above the other, and the axis of time below. */
+void plot_draw(struct plot *plot, const struct model *model, struct grid *grid,
+	       const struct rect *rect, enum curve first, unsigned count);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of types, and one type. */
+#include "view.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "text.h"
+
+/* From the left to the right; those that there is no room for are left out, the one
+ * with the highest number first. */
+enum column { COLUMN_COUNT_, COLUMN_COUNT_CHANGE, COLUMN_SIZE, COLUMN_SIZE_CHANGE, COLUMN_SHARE, COLUMNS };
+
+static const struct {
+	unsigned width, dispensable;
+	enum sort sort;
+} columns[COLUMNS] = {
+	[COLUMN_COUNT_] = {12, 0, SORT_OBJECTS},
+	[COLUMN_COUNT_CHANGE] = {10, 1, SORT_OBJECTS_CHANGE},
+	[COLUMN_SIZE] = {9, 0, SORT_SIZE},
+	[COLUMN_SIZE_CHANGE] = {10, 2, SORT_SIZE_CHANGE},
+	[COLUMN_SHARE] = {6, 3, SORT_COUNT},
+};
+
+enum { LEAST_NAME = 18 };
+
+static const char *const headings[SORT_COUNT] = {
+#define X(name, heading, column) heading,
+	SORTS(X)
+#undef X
+};
+
+/* Room for the name, and which columns are shown. */
+static unsigned choose_columns(unsigned width, bool shown[COLUMNS])
+{
+	for (unsigned most = 4; most > 0; most--) {
+		unsigned taken = 0;
+		for (unsigned i = 0; i < COLUMNS; i++) {
+			shown[i] = columns[i].dispensable < most;
+			taken += shown[i] ? columns[i].width : 0;
+		}
+		if (taken + LEAST_NAME <= width || most == 1)
+			return width > taken ? width - taken : 0;
+	}
+	return 0;
+}
+
+static void put_columns(struct grid *grid, const struct rect *rect, unsigned row, enum role role,
+			const bool shown[COLUMNS], char texts[COLUMNS][TEXT_SIZE])
+{
+	unsigned end = rect->columns;
+	for (unsigned i = COLUMNS; i-- > 0;) {
+		if (!shown[i])
+			continue;
+		grid_right(grid, rect, row, end, role, texts[i]);
+		end -= columns[i].width < end ? columns[i].width : end;
+	}
+}
+
+static void draw_title(struct app *app, struct grid *grid, const struct rect *rect)
+{
+	char text[160];
+	snprintf(text, sizeof(text), "sort %s %s  filter %s  %zu of %zu", headings[app->sort],
+		 app->reverse != (app->sort == SORT_NAME) ? "^" : "v",
+		 app->filter[0] ? app->filter : "none", app->row_count, app->source_count);
+	grid_text(grid, rect, 0, 0, ROLE_HEADER, "Types");
+	if (text_columns(text) + 8 <= rect->columns)
+		grid_right(grid, rect, 0, rect->columns, ROLE_DIM, text);
+}
+
+static void draw_headings(struct app *app, struct grid *grid, const struct rect *rect,
+			  const bool shown[COLUMNS])
+{
+	char texts[COLUMNS][TEXT_SIZE];
+	grid_text(grid, rect, 1, 2, ROLE_HEADER, "TYPE");
+	strcpy(texts[COLUMN_COUNT_], "COUNT");
+	strcpy(texts[COLUMN_SIZE], "SIZE");
+	strcpy(texts[COLUMN_SHARE], "%");
+	snprintf(texts[COLUMN_COUNT_CHANGE], TEXT_SIZE, "+/-%s", since_names[app->since]);
+	snprintf(texts[COLUMN_SIZE_CHANGE], TEXT_SIZE, "+/-%s", since_names[app->since]);
+	put_columns(grid, rect, 1, ROLE_HEADER, shown, texts);
+}
+
+static void draw_row(struct app *app, struct grid *grid, const struct rect *rect, unsigned row,
+		     const struct growth *growth, bool selected, unsigned name, const bool shown[COLUMNS])
+{
+	char texts[COLUMNS][TEXT_SIZE];
+	const struct heapspy_type *type = growth->type;
+	uint64_t all = app->shown->dump->total.bytes;
+	bool suspect = growth_is_suspect(growth);
+	enum role role = suspect ? ROLE_BAD : ROLE_TEXT;
+	grid_text(grid, rect, row, 0, ROLE_TEXT, selected ? ">" : " ");
+	grid_text(grid, rect, row, 1, role, suspect ? "!" : type->gc_objects == 0 ? "~" : " ");
+	if (name > 3)
+		grid_middle(grid, rect, row, 2, name - 3, role, type->name);
+	text_count(texts[COLUMN_COUNT_], type->objects);
+	text_bytes(texts[COLUMN_SIZE], type->bytes);
+	text_change(texts[COLUMN_COUNT_CHANGE], growth_objects(growth, app->since));
+	text_bytes_change(texts[COLUMN_SIZE_CHANGE], growth_bytes(growth, app->since));
+	snprintf(texts[COLUMN_SHARE], TEXT_SIZE, "%.1f",
+		 all ? 100.0 * (double)type->bytes / (double)all : 0);
+	put_columns(grid, rect, row, role, shown, texts);
+	if (selected)
+		grid_select_row(grid, rect, row);
+}
+
+/* What the rows that are not on the screen come to. */
+static void draw_rest(struct app *app, struct grid *grid, const struct rect *rect, unsigned row,
+		      size_t first, size_t end, unsigned name, const bool shown[COLUMNS])
+{
+	struct heapspy_type rest = {0};
+	struct growth growth = {.type = &rest};
+	char title[TEXT_SIZE], texts[COLUMNS][TEXT_SIZE];
+	for (size_t i = 0; i < app->row_count; i++) {
+		const struct growth *one = &app->rows[i];
+		if (i >= first && i < end)
+			continue;
+		rest.objects += one->type->objects == HEAPSPY_UNKNOWN ? 0 : one->type->objects;
+		rest.bytes += one->type->bytes == HEAPSPY_UNKNOWN ? 0 : one->type->bytes;
+		growth.minute_objects += one->minute_objects;
+		growth.minute_bytes += one->minute_bytes;
+		growth.last_objects += one->last_objects;
+		growth.last_bytes += one->last_bytes;
+		growth.base_objects += one->base_objects;
+		growth.base_bytes += one->base_bytes;
+	}
+	uint64_t all = app->shown->dump->total.bytes;
+	snprintf(title, sizeof(title), "(%zu more types)", app->row_count - (end - first));
+	if (name > 3)
+		grid_middle(grid, rect, row, 2, name - 3, ROLE_DIM, title);
+	text_count(texts[COLUMN_COUNT_], rest.objects);
+	text_bytes(texts[COLUMN_SIZE], rest.bytes);
+	text_change(texts[COLUMN_COUNT_CHANGE], growth_objects(&growth, app->since));
+	text_bytes_change(texts[COLUMN_SIZE_CHANGE], growth_bytes(&growth, app->since));
+	snprintf(texts[COLUMN_SHARE], TEXT_SIZE, "%.1f",
+		 all ? 100.0 * (double)rest.bytes / (double)all : 0);
+	put_columns(grid, rect, row, ROLE_DIM, shown, texts);
+}
+
+void view_types(struct app *app, struct grid *grid, const struct rect *rect, bool focused)
+{
+	bool shown[COLUMNS];
+	unsigned name = choose_columns(rect->columns, shown);
+	(void)focused;
+	draw_title(app, grid, rect);
+	draw_headings(app, grid, rect, shown);
+	if (rect->rows < 3)
+		return;
+	if (!app->shown) {
+		grid_text(grid, rect, 2, 2, ROLE_DIM, "the heap has not been walked yet");
+		return;
+	}
+	unsigned rows = rect->rows - 2;
+	bool all = app->row_count <= rows;
+	rows -= !all && rows > 1;
+	size_t selected = app_selected(app);
+	if (selected < app->top)
+		app->top = selected;
+	if (selected >= app->top + rows)
+		app->top = selected - rows + 1;
+	if (app->top + rows > app->row_count)
+		app->top = app->row_count > rows ? app->row_count - rows : 0;
+	app->page = rows;
+	app->length = app->row_count;
+	size_t end = app->top + rows < app->row_count ? app->top + rows : app->row_count;
+	for (size_t i = app->top; i < end; i++)
+		draw_row(app, grid, rect, 2 + (unsigned)(i - app->top), &app->rows[i], i == selected, name,
+			 shown);
+	if (!all && rows < rect->rows - 2)
+		draw_rest(app, grid, rect, 2 + rows, app->top, end, name, shown);
+}
+
+/* ---- one type -------------------------------------------------------------------------- */
+
+static void pair(struct grid *grid, const struct rect *rect, unsigned row, const char *name,
+		 const char *value, const char *objects, const char *bytes)
+{
+	grid_text(grid, rect, row, 2, ROLE_DIM, name);
+	unsigned column = grid_text(grid, rect, row, 22, ROLE_TEXT, value);
+	if (objects)
+		grid_right(grid, rect, row, column < 36 ? 36 : column + 12, ROLE_TEXT, objects);
+	if (bytes)
+		grid_right(grid, rect, row, column < 36 ? 50 : column + 26, ROLE_TEXT, bytes);
+}
+
+void view_type(struct app *app, struct grid *grid, const struct rect *rect)
+{
+	size_t selected = app_selected(app);
+	char text[64], a[TEXT_SIZE], b[TEXT_SIZE], title[200];
+	if (selected >= app->row_count || app->rows[selected].type->address != app->selected) {
+		grid_text(grid, rect, 0, 0, ROLE_DIM, "Types > there are no objects of it any more   Esc up");
+		return;
+	}
+	const struct growth *growth = &app->rows[selected];
+	const struct heapspy_type *type = growth->type;
+	snprintf(title, sizeof(title), "Types > %s", type->name);
+	grid_middle(grid, rect, 0, 0, rect->columns > 10 ? rect->columns - 9 : 0, ROLE_HEADER, title);
+	grid_right(grid, rect, 0, rect->columns, ROLE_ACCENT, "Esc up");
+	unsigned row = 1;
+	if (growth_is_suspect(growth))
+		grid_print(grid, rect, row++, 2, ROLE_BAD, "! grew in each of the last %u heap walks",
+			   growth->streak);
+	pair(grid, rect, row++, "", "", "COUNT", "SIZE");
+	pair(grid, rect, row++, "now", "", text_count(a, type->objects), text_bytes(b, type->bytes));
+	pair(grid, rect, row++, "per minute", "", text_change(a, growth->minute_objects),
+	     text_bytes_change(b, growth->minute_bytes));
+	pair(grid, rect, row++, "since the last walk", "", text_change(a, (double)growth->last_objects),
+	     text_bytes_change(b, (double)growth->last_bytes));
+	pair(grid, rect, row++, "since the baseline", "", text_change(a, (double)growth->base_objects),
+	     text_bytes_change(b, (double)growth->base_bytes));
+	pair(grid, rect, row++, "in the collector", "", text_count(a, type->gc_objects),
+	     text_bytes(b, type->gc_bytes));
+	if (type->objects && type->objects != HEAPSPY_UNKNOWN)
+		pair(grid, rect, row++, "size of one, mean", text_bytes(a, type->bytes / type->objects),
+		     NULL, NULL);
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)type->address);
+	pair(grid, rect, row++, "type object at", text, NULL, NULL);
+	pair(grid, rect, row++, "pins hardly used", text_count(a, type->pinning), NULL, NULL);
+	if (row < rect->rows)
+		grid_text(grid, rect, row, 4, ROLE_DIM, "arenas of pymalloc: objects that keep them from going back");
+	grid->cursor_row = rect->row;
+}
