@@ -8,66 +8,12 @@
 #include "base/io.h"
 #include "target/presence.h"
 
-/* ---- PAGEMAP_SCAN: include/uapi/linux/fs.h of Linux 6.7 ------------------ */
-
-struct scanned_region {
-	uint64_t start, end, categories;
-};
-
-struct scan_arguments {
-	uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages;
-	uint64_t category_inverted, category_mask, category_any, return_mask;
-};
-
-#define SCAN_REQUEST _IOWR('f', 16, struct scan_arguments)
-
-enum {
-	SCAN_FILE = 1 << 2,
-	SCAN_PRESENT = 1 << 3,
-	SCAN_SWAPPED = 1 << 4,
-	REGIONS = 512,
-};
-
-/* To ask for a category that it need not tell costs the kernel a look at each page. */
-static int scan(int pagemap, uint64_t start, uint64_t end, uint64_t told, pages_visitor *visit,
-		void *context)
-{
-	struct scanned_region regions[REGIONS];
-	while (start < end) {
-		struct scan_arguments arguments = {
-			.size = sizeof(arguments),
-			.start = start,
-			.end = end,
-			.regions = (uintptr_t)regions,
-			.region_count = REGIONS,
-			.category_any = SCAN_PRESENT | SCAN_SWAPPED,
-			.return_mask = told,
-		};
-		int count = ioctl(pagemap, SCAN_REQUEST, &arguments);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return errno;
-		for (int i = 0; i < count; i++) {
-			uint64_t categories = regions[i].categories;
-			enum pages_kind kind = !(categories & SCAN_PRESENT) ? PAGES_SWAPPED :
-					       categories & SCAN_FILE	    ? PAGES_FILE :
-									      PAGES_ANONYMOUS;
-			if (!visit(context, regions[i].start, regions[i].end, kind))
-				return 0;
-		}
-		if (arguments.walk_end <= start)
-			return EIO;
-		start = arguments.walk_end;
-	}
-	return 0;
-}
-
 /* ---- the entries of pagemap: Documentation/admin-guide/mm/pagemap.rst ---- */
 
 static const uint64_t ENTRY_PRESENT = UINT64_C(1) << 63;
 static const uint64_t ENTRY_SWAPPED = UINT64_C(1) << 62;
 static const uint64_t ENTRY_FILE = UINT64_C(1) << 61;
+static const uint64_t ENTRY_GUARD = UINT64_C(1) << 58; /* Linux 6.15; looks like swapped */
 
 enum {
 	ENTRIES = 512,
@@ -78,7 +24,7 @@ static int kind_of(uint64_t entry, bool files)
 {
 	if (entry & ENTRY_PRESENT)
 		return files && entry & ENTRY_FILE ? PAGES_FILE : PAGES_ANONYMOUS;
-	return entry & ENTRY_SWAPPED ? PAGES_SWAPPED : NOTHING;
+	return entry & ENTRY_SWAPPED && !(entry & ENTRY_GUARD) ? PAGES_SWAPPED : NOTHING;
 }
 
 static int read_entries(int pagemap, uint64_t start, uint64_t end, bool files, pages_visitor *visit,
@@ -109,6 +55,87 @@ static int read_entries(int pagemap, uint64_t start, uint64_t end, bool files, p
 	return 0;
 }
 
+/* ---- PAGEMAP_SCAN: include/uapi/linux/fs.h of Linux 6.7 ------------------ */
+
+struct scanned_region {
+	uint64_t start, end, categories;
+};
+
+struct scan_arguments {
+	uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages;
+	uint64_t category_inverted, category_mask, category_any, return_mask;
+};
+
+#define SCAN_REQUEST _IOWR('f', 16, struct scan_arguments)
+
+enum {
+	SCAN_FILE = 1 << 2,
+	SCAN_PRESENT = 1 << 3,
+	SCAN_SWAPPED = 1 << 4,
+	REGIONS = 512,
+};
+
+/* To ask for a category that it need not tell costs the kernel a look at each page. */
+struct passed_on {
+	pages_visitor *visit;
+	void *context;
+	bool ended;
+};
+
+static bool pass_on(void *context, uint64_t start, uint64_t end, enum pages_kind kind)
+{
+	struct passed_on *passed = context;
+	passed->ended = !passed->visit(passed->context, start, end, kind);
+	return !passed->ended;
+}
+
+/* The scan takes guard markers for swapped pages: only the entries tell. */
+static bool visit_swapped(int pagemap, const struct scanned_region *region, pages_visitor *visit,
+			  void *context)
+{
+	struct passed_on passed = {visit, context, false};
+	if (read_entries(pagemap, region->start, region->end, false, pass_on, &passed) != 0)
+		return visit(context, region->start, region->end, PAGES_SWAPPED);
+	return !passed.ended;
+}
+
+static int scan(int pagemap, uint64_t start, uint64_t end, uint64_t told, pages_visitor *visit,
+		void *context)
+{
+	struct scanned_region regions[REGIONS];
+	while (start < end) {
+		struct scan_arguments arguments = {
+			.size = sizeof(arguments),
+			.start = start,
+			.end = end,
+			.regions = (uintptr_t)regions,
+			.region_count = REGIONS,
+			.category_any = SCAN_PRESENT | SCAN_SWAPPED,
+			.return_mask = told,
+		};
+		int count = ioctl(pagemap, SCAN_REQUEST, &arguments);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return errno;
+		for (int i = 0; i < count; i++) {
+			uint64_t categories = regions[i].categories;
+			bool present = categories & SCAN_PRESENT;
+			enum pages_kind kind =
+				categories & SCAN_FILE ? PAGES_FILE : PAGES_ANONYMOUS;
+			if (!(present ? visit(context, regions[i].start, regions[i].end, kind)
+				      : visit_swapped(pagemap, &regions[i], visit, context)))
+				return 0;
+		}
+		if (arguments.walk_end <= start)
+			return EIO;
+		start = arguments.walk_end;
+	}
+	return 0;
+}
+
+/* ---- one or the other ---------------------------------------------------- */
+
 static int scan_or_read(int pagemap, uint64_t start, uint64_t end, uint64_t told,
 			pages_visitor *visit, void *context)
 {
@@ -121,10 +148,12 @@ static int scan_or_read(int pagemap, uint64_t start, uint64_t end, uint64_t told
 
 int pages_scan(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit, void *context)
 {
-	return scan_or_read(pagemap, start, end, SCAN_PRESENT | SCAN_SWAPPED | SCAN_FILE, visit, context);
+	return scan_or_read(pagemap, start, end, SCAN_PRESENT | SCAN_SWAPPED | SCAN_FILE, visit,
+			    context);
 }
 
-int pages_scan_anonymous(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit, void *context)
+int pages_scan_anonymous(int pagemap, uint64_t start, uint64_t end, pages_visitor *visit,
+			 void *context)
 {
 	return scan_or_read(pagemap, start, end, SCAN_PRESENT | SCAN_SWAPPED, visit, context);
 }

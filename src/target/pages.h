@@ -14,7 +14,7 @@
 enum pages_kind {
 	PAGES_ANONYMOUS, /* in memory, of this process alone: what it wrote */
 	PAGES_FILE,      /* in memory, of a file or shared */
-	PAGES_SWAPPED,   /* swapped out, or a guard marker */
+	PAGES_SWAPPED,   /* swapped out; up to Linux 6.14 also a guard marker */
 };
 
 /* Called for each run, by address; what was never touched is left out. Ends the

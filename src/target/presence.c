@@ -18,13 +18,15 @@ enum {
 /* Documentation/admin-guide/mm/pagemap.rst in the kernel. */
 static const uint64_t PAGEMAP_PRESENT = UINT64_C(1) << 63;
 static const uint64_t PAGEMAP_SWAPPED = UINT64_C(1) << 62;
+static const uint64_t PAGEMAP_GUARD = UINT64_C(1) << 58; /* Linux 6.15; always with the above */
 
 struct presence_chunk {
 	uint64_t key; /* address >> CHUNK_SHIFT, plus 1; 0: free slot */
 	uint64_t operation;
 	size_t known; /* pages the kernel told of */
 	uint64_t present[CHUNK_WORDS];
-	uint64_t swapped[CHUNK_WORDS];
+	uint64_t swapped[CHUNK_WORDS]; /* or guarded */
+	uint64_t guarded[CHUNK_WORDS];
 	uint64_t left[CHUNK_WORDS]; /* seen present before, and not since */
 };
 
@@ -96,6 +98,7 @@ static void learn(struct presence *presence, struct presence_chunk *chunk, uint6
 	for (size_t i = 0; i < count; i++) {
 		chunk->present[i / 64] |= (uint64_t)!!(entries[i] & PAGEMAP_PRESENT) << i % 64;
 		chunk->swapped[i / 64] |= (uint64_t)!!(entries[i] & PAGEMAP_SWAPPED) << i % 64;
+		chunk->guarded[i / 64] |= (uint64_t)!!(entries[i] & PAGEMAP_GUARD) << i % 64;
 	}
 	for (size_t i = 0; i < CHUNK_WORDS; i++)
 		chunk->left[i] = (before.present[i] | before.left[i]) & ~chunk->present[i];
@@ -125,12 +128,15 @@ static uint64_t pages_in(const struct presence_chunk *chunk, size_t word, enum p
 {
 	uint64_t present = chunk->present[word];
 	uint64_t swapped = chunk->swapped[word] & ~present;
+	uint64_t guarded = chunk->guarded[word] & swapped;
 	uint64_t left = chunk->left[word] & ~present & ~swapped;
 	switch (state) {
 	case PAGE_PRESENT:
 		return present;
+	case PAGE_GUARDED:
+		return guarded;
 	case PAGE_SWAPPED:
-		return swapped;
+		return swapped & ~guarded;
 	case PAGE_LEFT:
 		return left;
 	default:
@@ -140,7 +146,7 @@ static uint64_t pages_in(const struct presence_chunk *chunk, size_t word, enum p
 
 static enum page_state state_of(const struct presence_chunk *chunk, size_t page)
 {
-	static const enum page_state states[] = {PAGE_PRESENT, PAGE_SWAPPED, PAGE_LEFT};
+	static const enum page_state states[] = {PAGE_PRESENT, PAGE_GUARDED, PAGE_SWAPPED, PAGE_LEFT};
 	if (page >= chunk->known)
 		return PAGE_UNKNOWN;
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)

@@ -21,7 +21,8 @@ enum { TARGET_PAGE = 4096 };
 enum page_state {
 	PAGE_NEVER,   /* nothing there: never touched, given back, or still in its file */
 	PAGE_PRESENT,
-	PAGE_SWAPPED, /* swapped out, or a guard marker (MADV_GUARD_INSTALL) */
+	PAGE_SWAPPED, /* swapped out; up to Linux 6.14 also a guard marker (MADV_GUARD_INSTALL) */
+	PAGE_GUARDED, /* by such a marker: whoever touches it gets SIGSEGV */
 	PAGE_LEFT,    /* was present, and is not any more: given back or unmapped meanwhile */
 	PAGE_UNKNOWN, /* no answer: outside of any address space, or its owner is gone */
 };

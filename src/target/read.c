@@ -282,7 +282,7 @@ static enum fault check_mapping(struct process_target *process, const struct map
 static enum fault absent_fault(struct process_target *process, const struct mapping *mapping,
 			       enum page_state state, uint64_t address, uint64_t *length)
 {
-	if (is_of_kernel(mapping))
+	if (is_of_kernel(mapping) || state == PAGE_GUARDED)
 		return FAULT_UNMAPPED;
 	/* The kernel had nothing to say of a mapped page: is the address space gone? */
 	if (state == PAGE_UNKNOWN)
