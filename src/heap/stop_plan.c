@@ -36,14 +36,16 @@ static bool holds_pointers(struct target *target, uint64_t start, uint64_t size)
 	struct target_read reads[SAMPLES];
 	uint64_t words[SAMPLES][SAMPLE_WORDS], step = size / SAMPLES & ~UINT64_C(7);
 	for (size_t i = 0; i < SAMPLES; i++)
-		reads[i] = (struct target_read){start + i * step, words[i], sizeof(words[i]), FAULT_NONE};
+		reads[i] = (struct target_read){start + i * step, words[i], sizeof(words[i]),
+						FAULT_NONE};
 	target_read_many(target, reads, SAMPLES);
 	size_t filled = 0, pointers = 0;
 	for (size_t i = 0; i < SAMPLES; i++) {
 		for (size_t j = 0; j < SAMPLE_WORDS && reads[i].fault == FAULT_NONE; j++) {
 			uint64_t word = words[i][j];
 			filled += word != 0;
-			pointers += word % 8 == 0 && word > PAGE && maps_find(target_maps(target), word);
+			pointers += word % 8 == 0 && word > PAGE &&
+				    maps_find(target_maps(target), word);
 		}
 	}
 	return pointers * 4 > filled;

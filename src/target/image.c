@@ -71,7 +71,8 @@ static uint64_t read_untouched(struct image *image, uint64_t address, uint8_t *b
 		length = mapping->start - address;
 	}
 	if (obstacle == FAULT_NONE) {
-		*missing += process_read_clean(image->live, mapping, address, buffer, length, fault);
+		*missing +=
+			process_read_clean(image->live, mapping, address, buffer, length, fault);
 		return length;
 	}
 	*missing += lose(buffer, length, obstacle, fault);
@@ -127,8 +128,8 @@ static void image_read_many(struct target *target, struct target_read *reads, si
 {
 	for (size_t i = 0; i < count; i++) {
 		size_t missing;
-		image_read_piece(target, reads[i].address, reads[i].buffer, reads[i].length, &missing,
-				 &reads[i].fault);
+		image_read_piece(target, reads[i].address, reads[i].buffer, reads[i].length,
+				 &missing, &reads[i].fault);
 	}
 }
 

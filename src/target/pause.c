@@ -19,11 +19,12 @@ enum {
 	MOST_ROUNDS = 20,
 	SHORTEST_NAP = 2000,   /* nanoseconds between two looks at a thread that is to stop */
 	LONGEST_NAP = 200000,
+	SETTLING_NAP = 50000,
 	REAPER_NAP = 500000,
 	MOST_TRACED = 1 << 22, /* PID_MAX_LIMIT: include/linux/threads.h of the kernel */
 };
 
-/* Seconds to wait for threads to leave a call by themselves. */
+/* Seconds to wait for threads to enter or leave a call by themselves. */
 static const double PATIENCE = 0.02;
 
 enum held {
@@ -149,7 +150,8 @@ static struct paused_thread *add_thread(struct pause *pause, const struct task *
 {
 	if (pause->count == pause->capacity) {
 		size_t capacity = pause->capacity ? pause->capacity * 2 : 64;
-		struct paused_thread *threads = realloc(pause->threads, capacity * sizeof(*threads));
+		struct paused_thread *threads =
+			realloc(pause->threads, capacity * sizeof(*threads));
 		if (!threads)
 			return NULL;
 		pause->threads = threads;
@@ -198,17 +200,16 @@ static enum pause_result interrupt(struct pause *pause, struct paused_thread *th
 	return PAUSE_HELD;
 }
 
-static enum pause_result take(struct pause *pause, pid_t tid)
+/* The look at it must be fresh. */
+static enum pause_result take(struct pause *pause, const struct task *task)
 {
-	struct task task = {.tid = tid};
-	task_look(pause->proc, &task);
-	struct paused_thread *thread = add_thread(pause, &task);
+	struct paused_thread *thread = add_thread(pause, task);
 	if (!thread)
 		return PAUSE_NO_MEMORY;
-	if (task.state == TASK_GONE)
+	if (task->state == TASK_GONE)
 		return PAUSE_HELD;
-	if (task.state == TASK_ASLEEP && is_fragile(task.call) &&
-	    task_letter(pause->proc, tid) != 'D') {
+	if (task->state == TASK_ASLEEP && is_fragile(task->call) &&
+	    task_letter(pause->proc, task->tid) != 'D') {
 		thread->held = HELD_SKIPPED;
 		pause->skipped++;
 		return PAUSE_HELD;
@@ -218,11 +219,33 @@ static enum pause_result take(struct pause *pause, pid_t tid)
 	return result == PAUSE_GONE ? PAUSE_HELD : result;
 }
 
+/* Asleep, or calculating: it used its CPU for some time without leaving it. */
+static bool is_settled(const struct pause *pause, struct task *task)
+{
+	struct task before = *task;
+	task_look(pause->proc, task);
+	return task->state != TASK_RUNNING ||
+	       (before.state == TASK_RUNNING && before.runs == task->runs &&
+		before.time != task->time);
+}
+
+/* A thread that gets a CPU just then may be on its way into a call, and one that waits
+ * for a CPU may be on its way out of one, where an interrupt still ends it early. They
+ * are given time to get there, while nothing is held yet. */
+static void let_settle(const struct pause *pause, struct task_list *tasks)
+{
+	double deadline = clock_monotonic() + PATIENCE;
+	for (size_t i = 0; i < tasks->count; i++)
+		while (!is_settled(pause, &tasks->items[i]) && clock_monotonic() < deadline)
+			nap(SETTLING_NAP);
+}
+
 /* Has it come to a stop? Its end counts as one. */
 static bool look_for_stop(struct pause *pause, struct paused_thread *thread)
 {
 	siginfo_t info = {0};
-	if (waitid(P_PID, thread->tid, &info, WSTOPPED | WEXITED | WNOHANG | __WALL | WNOWAIT) < 0) {
+	if (waitid(P_PID, thread->tid, &info, WSTOPPED | WEXITED | WNOHANG | __WALL | WNOWAIT) <
+	    0) {
 		thread->held = HELD_NOT;
 		return true;
 	}
@@ -240,7 +263,8 @@ static bool look_for_stop(struct pause *pause, struct paused_thread *thread)
 	return true;
 }
 
-static enum pause_result wait_for(struct pause *pause, struct paused_thread *thread, double deadline)
+static enum pause_result wait_for(struct pause *pause, struct paused_thread *thread,
+				  double deadline)
 {
 	for (long time = SHORTEST_NAP; !look_for_stop(pause, thread);) {
 		char letter = task_letter(pause->proc, thread->tid);
@@ -267,9 +291,18 @@ static enum pause_result stop_new(struct pause *pause, double deadline, bool *re
 	int errnum = task_list_read(pause->proc, &pause->tasks);
 	if (errnum)
 		return errnum == ENOMEM ? PAUSE_NO_MEMORY : PAUSE_GONE;
-	for (size_t i = 0; i < pause->tasks.count && result == PAUSE_HELD; i++)
-		if (!is_known(pause, pause->tasks.items[i].tid))
-			result = take(pause, pause->tasks.items[i].tid);
+	if (pause->began == 0)
+		let_settle(pause, &pause->tasks);
+	/* Those that were asleep first: the others may be so too by the time. */
+	for (unsigned running = 0; running < 2; running++)
+		for (size_t i = 0; i < pause->tasks.count && result == PAUSE_HELD; i++) {
+			struct task *task = &pause->tasks.items[i];
+			if ((task->state == TASK_RUNNING) != running || is_known(pause, task->tid))
+				continue;
+			task_look(pause->proc, task);
+			if (running || task->state != TASK_RUNNING)
+				result = take(pause, task);
+		}
 	for (size_t i = first; i < pause->count && result == PAUSE_HELD; i++)
 		if (pause->threads[i].held == HELD_PENDING)
 			result = wait_for(pause, &pause->threads[i], deadline);
@@ -300,7 +333,7 @@ static enum pause_result catch_restless(struct pause *pause, double deadline)
 			seen[i] = now;
 			left += !busy;
 			if (busy) {
-				result = take(pause, now.tid);
+				result = take(pause, &now);
 				seen[i].state = TASK_GONE;
 				patience = clock_monotonic() + PATIENCE / 10;
 			}
@@ -346,7 +379,8 @@ bool pause_was_whole(struct pause *pause)
 		whole = is_known(pause, pause->tasks.items[i].tid);
 	for (size_t i = 0; i < pause->count; i++) {
 		const struct paused_thread *thread = &pause->threads[i];
-		if (thread->held != HELD_SKIPPED || task_runs(pause->proc, thread->tid) == thread->runs)
+		if (thread->held != HELD_SKIPPED ||
+		    task_runs(pause->proc, thread->tid) == thread->runs)
 			continue;
 		whole = false;
 		if (pause->restless_count < MOST_RESTLESS)
@@ -378,7 +412,8 @@ bool pause_end(struct pause *pause)
 	let_go(pause, false);
 	let_go(pause, true);
 	for (size_t i = 0; i < pause->count; i++)
-		if (pause->threads[i].held == HELD_PENDING || pause->threads[i].held == HELD_STOPPED)
+		if (pause->threads[i].held == HELD_PENDING ||
+		    pause->threads[i].held == HELD_STOPPED)
 			return false;
 	return true;
 }

@@ -106,7 +106,8 @@ static size_t find_out_of_reach(struct process_target *process,
 		const struct mapping *mapping = &maps->items[i];
 		enum fault fault;
 		if (mapping_is_file(mapping) && !(mapping->flags & MAPPING_SHARED) &&
-		    mapping->flags & MAPPING_READ && process_mapped_file(process, mapping, &fault) < 0)
+		    mapping->flags & MAPPING_READ &&
+		    process_mapped_file(process, mapping, &fault) < 0)
 			ranges[count++] = (struct address_range){mapping->start, mapping->end};
 	}
 	return count;
@@ -143,7 +144,8 @@ static struct heapspy_error *no_room_error(pid_t pid, size_t wanted)
 {
 	char size[32];
 	return error_remedy(error_why(error_new(HEAPSPY_LIMIT, "cannot copy process %d", pid),
-				      "there is no memory for a copy of %s", bytes_text(wanted, size)),
+				      "there is no memory for a copy of %s",
+				      bytes_text(wanted, size)),
 			    "heapspy dump %d   # while it runs: needs no copy", pid);
 }
 
@@ -158,7 +160,8 @@ static struct heapspy_error *make_memory(struct stop_job *job, const struct exte
 	size_t length = header + runs + job->text_capacity + job->byte_capacity;
 	if (length > available_memory())
 		return no_room_error(pid, length);
-	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory =
+		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return no_room_error(pid, length);
 	madvise(memory, length, MADV_HUGEPAGE);
@@ -193,7 +196,8 @@ static struct heapspy_error *run_tracer(struct stop_job *job)
 	int errnum = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (tracer < 0)
-		return error_errno(HEAPSPY_LIMIT, errnum, "cannot stop process %d", job->process->base.pid);
+		return error_errno(HEAPSPY_LIMIT, errnum, "cannot stop process %d",
+				   job->process->base.pid);
 	/* ECHILD where the program ignores SIGCHLD, once the tracer has ended. */
 	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -206,7 +210,8 @@ static struct heapspy_error *offer_more_time(struct heapspy_error *error, pid_t 
 {
 	double rounded = seconds < 1 ? ceil(seconds * 10) / 10 : ceil(seconds);
 	if (rounded < 1)
-		error_remedy(error, "heapspy dump --stop --max-pause %.0fms %d", rounded * 1000, pid);
+		error_remedy(error, "heapspy dump --stop --max-pause %.0fms %d", rounded * 1000,
+			     pid);
 	else
 		error_remedy(error, "heapspy dump --stop --max-pause %.0fs %d", rounded, pid);
 	return error_remedy(error, "heapspy dump %d   # without a stop", pid);
@@ -216,11 +221,12 @@ static struct heapspy_error *too_long_error(const struct stop_job *job, const st
 {
 	char limit[32], estimate[32], size[32];
 	pid_t pid = job->process->base.pid;
-	struct heapspy_error *error = error_new(HEAPSPY_BUSY, "cannot stop process %d for at most %s", pid,
-						seconds_text(job->max_pause, limit));
+	struct heapspy_error *error =
+		error_new(HEAPSPY_BUSY, "cannot stop process %d for at most %s", pid,
+			  seconds_text(job->max_pause, limit));
 	error_why(error, "it would take up to %s: %zu thread%s to stop and %s to copy",
-		  seconds_text(job->estimate, estimate), extent->threads, extent->threads == 1 ? "" : "s",
-		  bytes_text(extent->bytes, size));
+		  seconds_text(job->estimate, estimate), extent->threads,
+		  extent->threads == 1 ? "" : "s", bytes_text(extent->bytes, size));
 	return offer_more_time(error, pid, job->estimate);
 }
 
@@ -228,8 +234,9 @@ static struct heapspy_error *late_error(const struct stop_job *job)
 {
 	char limit[32];
 	pid_t pid = job->process->base.pid, culprit = job->shared->culprit;
-	struct heapspy_error *error = error_new(HEAPSPY_BUSY, "process %d could not be copied within %s", pid,
-						seconds_text(job->max_pause, limit));
+	struct heapspy_error *error =
+		error_new(HEAPSPY_BUSY, "process %d could not be copied within %s", pid,
+			  seconds_text(job->max_pause, limit));
 	if (culprit)
 		error_why(error, "thread %d did not stop; the others run on", culprit);
 	else
@@ -267,8 +274,9 @@ static struct heapspy_error *killed_error(const struct stop_job *job)
 	case STAGE_STOP:
 		return late_error(job);
 	case STAGE_WATCH:
-		return busy_error(job, "a part of its memory is not delivered: whoever should do that "
-				       "(userfaultfd, a file system) does not");
+		return busy_error(job,
+				  "a part of its memory is not delivered: whoever should do that "
+				  "(userfaultfd, a file system) does not");
 	}
 	return busy_error(job, "the process that should have done it was killed");
 }
@@ -294,7 +302,8 @@ static struct heapspy_error *error_of(const struct stop_job *job, const struct e
 	case OUTCOME_GREW:
 		return busy_error(job, "it grows faster than room can be made for its copy");
 	case OUTCOME_UNREADABLE:
-		return error_from_fault(FAULT_DENIED, 0, "cannot copy process %d", process->base.pid);
+		return error_from_fault(FAULT_DENIED, 0, "cannot copy process %d",
+					process->base.pid);
 	case OUTCOME_NO_MEMORY:
 		return no_room_error(process->base.pid, job->memory_length);
 	case OUTCOME_NONE:
@@ -323,7 +332,8 @@ static size_t cut_runs(const struct stop_shared *shared, const struct image_run 
 			if (page < run.start)
 				continue;
 			if (page > run.start)
-				ret_runs[count++] = (struct image_run){run.start, page, run.offset, true};
+				ret_runs[count++] =
+					(struct image_run){run.start, page, run.offset, true};
 			ret_runs[count++] = (struct image_run){page, page + TARGET_PAGE, 0, false};
 			run.offset += page + TARGET_PAGE - run.start;
 			run.start = page + TARGET_PAGE;
@@ -407,7 +417,8 @@ struct heapspy_error *stop_and_copy(struct target *live, const struct stop_plan 
 	for (unsigned i = 0; i < MOST_ATTEMPTS && grown; i++) {
 		heapspy_error_free(error);
 		grown = false;
-		job.max_pause = (plan->max_pause > 0 ? plan->max_pause : DEFAULT_MAX_PAUSE) - report.pause;
+		job.max_pause =
+			(plan->max_pause > 0 ? plan->max_pause : DEFAULT_MAX_PAUSE) - report.pause;
 		error = attempt(&job, ret_image, &report, &grown);
 		drop_memory(&job);
 	}

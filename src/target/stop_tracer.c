@@ -75,8 +75,9 @@ static void enter(struct tracer *tracer, enum stop_stage stage)
 
 static void set_timer(struct tracer *tracer, double seconds)
 {
-	struct itimerspec when = {.it_value = {.tv_sec = (time_t)seconds,
-					       .tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)}};
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)seconds,
+			     .tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)}};
 	timer_settime(tracer->timer, 0, &when, NULL);
 }
 
@@ -164,7 +165,8 @@ static bool add_run(void *context, uint64_t start, uint64_t end, bool copied)
 	else if (shared->run_count == job->run_capacity)
 		return !(tracer->overflow = true);
 	else
-		job->runs[shared->run_count++] = (struct image_run){start, end, shared->bytes, copied};
+		job->runs[shared->run_count++] =
+			(struct image_run){start, end, shared->bytes, copied};
 	shared->bytes += length;
 	return true;
 }
@@ -176,7 +178,8 @@ static enum stop_outcome read_maps(struct tracer *tracer)
 	if (lseek(job->process->maps, 0, SEEK_SET) < 0)
 		return OUTCOME_GONE;
 	for (;;) {
-		ssize_t got = read(job->process->maps, job->text + length, job->text_capacity - length);
+		ssize_t got =
+			read(job->process->maps, job->text + length, job->text_capacity - length);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -275,7 +278,8 @@ static void copy(struct tracer *tracer)
 			struct iovec local = {job->bytes + at, stop - at};
 			if (atomic_load(&tracer->failure))
 				return;
-			ssize_t got = process_vm_readv(job->process->task, &local, 1, remote, count, 0);
+			ssize_t got =
+				process_vm_readv(job->process->task, &local, 1, remote, count, 0);
 			at += got > 0 ? (uint64_t)got :
 					read_page(tracer, (uintptr_t)remote[0].iov_base, at);
 		}
@@ -452,7 +456,8 @@ void stop_tracer_main(struct stop_job *job)
 	static struct tracer tracer;
 	tracer.job = job;
 	settle_in(job);
-	if (!make_timer(&tracer) || sem_init(&tracer.begin, 0, 0) < 0 || sem_init(&tracer.done, 0, 0) < 0)
+	if (!make_timer(&tracer) || sem_init(&tracer.begin, 0, 0) < 0 ||
+	    sem_init(&tracer.done, 0, 0) < 0)
 		finish(&tracer, OUTCOME_NO_MEMORY);
 	tracer.has_helper = sysconf(_SC_NPROCESSORS_ONLN) > 1 &&
 			    pthread_create(&tracer.helper, NULL, help, &tracer) == 0;

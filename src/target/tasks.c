@@ -84,12 +84,14 @@ static uint64_t number_after(const char *text, const char *name)
 
 /* Third number of schedstat; kernels without it (CONFIG_SCHED_INFO) give zeros. The
  * switches of status count the ends of the same runs. */
-uint64_t task_runs(int proc, pid_t tid)
+static uint64_t runs_and_time(int proc, pid_t tid, uint64_t *ret_time)
 {
 	char line[LONGEST_LINE];
-	unsigned long long runs = 0;
-	if (read_line(proc, tid, "schedstat", line) &&
-	    sscanf(line, "%*u %*u %llu", &runs) == 1 && runs)
+	unsigned long long runs = 0, time = 0;
+	bool known = read_line(proc, tid, "schedstat", line) &&
+		     sscanf(line, "%llu %*u %llu", &time, &runs) == 2;
+	*ret_time = time;
+	if (known && runs)
 		return runs;
 	snprintf(line, sizeof(line), "task/%d/status", tid);
 	CLEANUP(freep) char *status = io_read_file(proc, line, MOST_STATUS, NULL);
@@ -97,6 +99,12 @@ uint64_t task_runs(int proc, pid_t tid)
 		return UINT64_MAX;
 	return number_after(status, "\nvoluntary_ctxt_switches:") +
 	       number_after(status, "\nnonvoluntary_ctxt_switches:");
+}
+
+uint64_t task_runs(int proc, pid_t tid)
+{
+	uint64_t time;
+	return runs_and_time(proc, tid, &time);
 }
 
 char task_letter(int proc, pid_t tid)
@@ -117,7 +125,7 @@ void task_look(int proc, struct task *task)
 	char line[LONGEST_LINE];
 	task->call = -1;
 	task->state = TASK_GONE;
-	task->runs = task_runs(proc, task->tid);
+	task->runs = runs_and_time(proc, task->tid, &task->time);
 	if (task->runs == UINT64_MAX)
 		return;
 	task->state = TASK_RUNNING;

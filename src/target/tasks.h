@@ -25,6 +25,7 @@ struct task {
 	enum task_state state;
 	long call;     /* of a thread asleep: the number of the system call it is in, -1: none */
 	uint64_t runs; /* how often it was given a CPU */
+	uint64_t time; /* nanoseconds on it, brought up to date a few hundred times a second */
 };
 
 struct task_list {
