@@ -170,6 +170,7 @@ static view *const views[PANEL_COUNT] = {
 	[PANEL_TYPES] = view_types,
 	[PANEL_GC] = view_gc,
 	[PANEL_ALLOCATOR] = view_allocator,
+	[PANEL_THREADS] = view_threads,
 	[PANEL_MEMORY] = view_memory,
 	[PANEL_LOG] = view_log,
 };

@@ -310,7 +310,7 @@ const struct binding keymap[] = {
 	{{TUI_KEY_UP, 'k', TUI_KEY_DOWN, 'j'}, "Up k Down j", NULL, "move by a row", move},
 	{{TUI_KEY_PAGE_UP, TUI_KEY_PAGE_DOWN, TUI_KEY_HOME, TUI_KEY_END}, "PgUp PgDn Home End", NULL,
 	 "move by a page, to the ends", move},
-	{{'1', '2', '3', '4', '5'}, "1 2 3 4 5", NULL, "panel", choose_panel},
+	{{'1', '2', '3', '4', '5', '6'}, "1 2 3 4 5 6", NULL, "panel", choose_panel},
 	{{TUI_KEY_TAB, TUI_KEY_BACKTAB}, "Tab S-Tab", NULL, "next panel, previous one", next_panel},
 	{{'z'}, "z", NULL, "zoom the panel, and back", zoom},
 	{{TUI_KEY_ESCAPE, TUI_KEY_BACKSPACE}, "Esc Backspace", NULL, "one level up; Esc clears the filter", back},

@@ -32,7 +32,7 @@ enum {
 };
 
 struct binding {
-	uint32_t keys[5];    /* 0 ends them */
+	uint32_t keys[6];    /* 0 ends them */
 	const char *names;   /* as a person calls them */
 	const char *footer;  /* a word, NULL: not in the footer */
 	const char *meaning;

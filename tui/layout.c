@@ -20,7 +20,7 @@ static const struct {
 };
 
 /* What is beside the main panel, the first first. */
-static const enum panel beside[] = {PANEL_GC, PANEL_ALLOCATOR, PANEL_MEMORY, PANEL_LOG};
+static const enum panel beside[] = {PANEL_GC, PANEL_THREADS, PANEL_ALLOCATOR, PANEL_MEMORY};
 
 static enum tier tier_of(unsigned rows, unsigned columns)
 {

@@ -16,8 +16,9 @@
 	X(TYPES, '1', "Types")                                                                     \
 	X(GC, '2', "GC")                                                                           \
 	X(ALLOCATOR, '3', "Alloc")                                                                 \
-	X(MEMORY, '4', "Memory")                                                                   \
-	X(LOG, '5', "Log")
+	X(THREADS, '4', "Threads")                                                                 \
+	X(MEMORY, '5', "Memory")                                                                   \
+	X(LOG, '6', "Log")
 
 enum panel {
 #define X(name, key, title) PANEL_##name,

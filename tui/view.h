@@ -16,6 +16,7 @@ void view_help(struct app *app, struct grid *grid, const struct rect *rect);
 void view_types(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
 void view_gc(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
 void view_allocator(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
+void view_threads(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
 void view_memory(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
 void view_log(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
 

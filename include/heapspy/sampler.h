@@ -4,7 +4,7 @@
  * what it read.
  *
  * Often (a second): what costs next to nothing, the kernel's numbers and the counters
- * of the collector. Seldom (ten seconds): a census, that is a heapspy_dump(); less
+ * of the collector, the stacks of the threads. Seldom (ten seconds): a census, that is a heapspy_dump(); less
  * often still where one takes so long that it would load a core more than a little.
  *
  * What is published does not change any more and belongs to all who keep it: it can
@@ -22,12 +22,19 @@
 #include <heapspy/dump.h>
 #include <heapspy/error.h>
 #include <heapspy/gc.h>
+#include <heapspy/stack.h>
 
 /* One dump, kept as long as somebody needs it. */
 struct heapspy_census {
 	unsigned references; /* see heapspy_census_keep() */
 	uint64_t number;     /* from 1 on */
 	struct heapspy_dump *dump;
+};
+
+/* What the threads did, kept as long as somebody needs it. */
+struct heapspy_stacks {
+	unsigned references; /* see heapspy_stacks_keep() */
+	struct heapspy_stack stack;
 };
 
 enum heapspy_sample_state {
@@ -46,6 +53,7 @@ struct heapspy_sample {
 	unsigned threads;    /* 0: not known */
 	struct heapspy_interpreter *interpreters; /* counters alone */
 	size_t interpreter_count;
+	struct heapspy_stacks *stacks; /* NULL: they could not be read */
 	struct heapspy_census *census; /* the last one, NULL: there was none yet */
 	bool walking;           /* one is being taken */
 	double walk_cpu;        /* of the last one, in the sampler: seconds of a core */
@@ -84,5 +92,7 @@ HEAPSPY_API struct heapspy_sample *heapspy_sample_keep(struct heapspy_sample *sa
 HEAPSPY_API void heapspy_sample_drop(struct heapspy_sample *sample);
 HEAPSPY_API struct heapspy_census *heapspy_census_keep(struct heapspy_census *census);
 HEAPSPY_API void heapspy_census_drop(struct heapspy_census *census);
+HEAPSPY_API struct heapspy_stacks *heapspy_stacks_keep(struct heapspy_stacks *stacks);
+HEAPSPY_API void heapspy_stacks_drop(struct heapspy_stacks *stacks);
 
 #endif

@@ -49,6 +49,21 @@ void heapspy_census_drop(struct heapspy_census *census)
 	free(census);
 }
 
+struct heapspy_stacks *heapspy_stacks_keep(struct heapspy_stacks *stacks)
+{
+	if (stacks)
+		__atomic_add_fetch(&stacks->references, 1, __ATOMIC_RELAXED);
+	return stacks;
+}
+
+void heapspy_stacks_drop(struct heapspy_stacks *stacks)
+{
+	if (!stacks || __atomic_sub_fetch(&stacks->references, 1, __ATOMIC_ACQ_REL))
+		return;
+	heapspy_stack_fini(&stacks->stack);
+	free(stacks);
+}
+
 struct heapspy_sample *heapspy_sample_keep(struct heapspy_sample *sample)
 {
 	if (sample)
@@ -61,6 +76,7 @@ void heapspy_sample_drop(struct heapspy_sample *sample)
 	if (!sample || __atomic_sub_fetch(&sample->references, 1, __ATOMIC_ACQ_REL))
 		return;
 	heapspy_census_drop(sample->census);
+	heapspy_stacks_drop(sample->stacks);
 	free(sample->interpreters);
 	free(sample->trouble);
 	free(sample);
@@ -86,6 +102,7 @@ static struct heapspy_sample *follow(const struct heapspy_sample *before)
 		memcpy(interpreters, before->interpreters,
 		       before->interpreter_count * sizeof(*interpreters));
 	heapspy_census_keep(sample->census);
+	heapspy_stacks_keep(sample->stacks);
 	return sample;
 }
 
@@ -133,6 +150,23 @@ static void read_kernel(struct heapspy_sampler *sampler, struct heapspy_sample *
 		sample->threads = (unsigned)tasks.st_nlink - 2;
 }
 
+/* A thread that cannot be read is no reason to know nothing else. */
+static void read_stacks(struct heapspy_sampler *sampler, struct heapspy_sample *sample)
+{
+	struct heapspy_stacks *stacks = calloc(1, sizeof(*stacks));
+	struct heapspy_error *error =
+		stacks ? heapspy_stack_read(sampler->heapspy, NULL, &stacks->stack) : NULL;
+	if (error) {
+		heapspy_error_free(error);
+		free(stacks);
+		stacks = NULL;
+	}
+	if (stacks)
+		stacks->references = 1;
+	heapspy_stacks_drop(sample->stacks);
+	sample->stacks = stacks;
+}
+
 /* What the kernel says counts once the collector was read: then the process was still
  * the one that was attached. */
 static void read_often(struct heapspy_sampler *sampler, struct heapspy_sample *sample)
@@ -155,6 +189,7 @@ static void read_often(struct heapspy_sampler *sampler, struct heapspy_sample *s
 	free(sample->interpreters);
 	sample->interpreters = take_pointer(reading.interpreters);
 	sample->interpreter_count = reading.interpreter_count;
+	read_stacks(sampler, sample);
 }
 
 static void read_census(struct heapspy_sampler *sampler, struct heapspy_sample *sample)

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* The threads, and the stack of one of them. */
+#include "view.h"
+
+#include <string.h>
+
+#include "text.h"
+
+static const char *state_of(const struct heapspy_thread *thread)
+{
+	return thread->holds_gil ? "gil" : heapspy_thread_state_name(thread->state);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path;
+}
+
+static void format_frame(const struct heapspy_frame *frame, char *text, size_t size)
+{
+	const char *where = base_name(frame->native ? frame->module : frame->file);
+	int length = snprintf(text, size, "%.100s", frame->function ?: "?");
+	if (where && frame->line >= 0)
+		snprintf(text + length, size - (size_t)length, " (%.60s:%d)", where, (int)frame->line);
+	else if (where)
+		snprintf(text + length, size - (size_t)length, " (%.60s)", where);
+}
+
+static void draw_thread(struct grid *grid, const struct rect *rect, unsigned row,
+			const struct heapspy_thread *thread, bool selected)
+{
+	char text[200];
+	snprintf(text, sizeof(text), "%d", (int)thread->tid);
+	grid_text(grid, rect, row, 0, ROLE_TEXT, selected ? ">" : " ");
+	grid_right(grid, rect, row, 9, ROLE_TEXT, thread->tid ? text : "-");
+	grid_middle(grid, rect, row, 10, 15, ROLE_TEXT, thread->name ?: "-");
+	grid_text(grid, rect, row, 26, thread->holds_gil ? ROLE_ACCENT : ROLE_TEXT, state_of(thread));
+	if (thread->frame_count)
+		format_frame(&thread->frames[0], text, sizeof(text));
+	else
+		strcpy(text, "no Python frame");
+	grid_text(grid, rect, row, 35, thread->frame_count ? ROLE_TEXT : ROLE_DIM, text);
+	if (selected)
+		grid_select_row(grid, rect, row);
+}
+
+static void draw_stack(struct grid *grid, const struct rect *rect, const struct heapspy_thread *thread)
+{
+	char text[200];
+	grid_print(grid, rect, 0, 1, ROLE_HEADER, "%s, newest call first%s%s", thread->name ?: "thread",
+		   thread->torn ? ", torn" : "", thread->cut ? ", cut" : "");
+	for (size_t i = 0; i < thread->frame_count && i + 1 < rect->rows; i++) {
+		size_t left = thread->frame_count - i;
+		if (i + 2 == rect->rows && left > 1) {
+			grid_print(grid, rect, (unsigned)i + 1, 3, ROLE_DIM, "(%zu more)", left);
+			return;
+		}
+		format_frame(&thread->frames[i], text, sizeof(text));
+		grid_text(grid, rect, (unsigned)i + 1, 3, ROLE_TEXT, text);
+	}
+}
+
+void view_threads(struct app *app, struct grid *grid, const struct rect *rect, bool focused)
+{
+	const struct heapspy_sample *sample = app->model.sample;
+	if (!sample || !sample->stacks || !rect->rows) {
+		grid_text(grid, rect, 0, 1, ROLE_DIM, "the threads have not been read yet");
+		return;
+	}
+	const struct heapspy_threads *threads = &sample->stacks->stack.threads;
+	size_t chosen = focused ? app->scroll : 0;
+	if (chosen >= threads->count)
+		chosen = threads->count ? threads->count - 1 : 0;
+	if (focused) {
+		app->page = 1; /* a thread is chosen, the list follows */
+		app->length = threads->count;
+	}
+	grid_text(grid, rect, 0, 6, ROLE_HEADER, "TID");
+	grid_text(grid, rect, 0, 10, ROLE_HEADER, "NAME");
+	grid_text(grid, rect, 0, 26, ROLE_HEADER, "STATE");
+	grid_text(grid, rect, 0, 35, ROLE_HEADER, "TOP FRAME");
+	unsigned rows = rect->rows - 1 > 4 ? (rect->rows - 1) / 2 : rect->rows - 1;
+	rows = threads->count < rows ? (unsigned)threads->count : rows;
+	size_t first = rows && chosen >= rows ? chosen - rows + 1 : 0;
+	for (unsigned i = 0; i < rows; i++)
+		draw_thread(grid, rect, i + 1, &threads->items[first + i], focused && first + i == chosen);
+	if (chosen < threads->count && rows + 2 < rect->rows) {
+		struct rect rest = {rect->row + rows + 2, rect->column, rect->rows - rows - 2, rect->columns};
+		draw_stack(grid, &rest, &threads->items[chosen]);
+	}
+}
