@@ -153,9 +153,10 @@ static void read_kernel(struct heapspy_sampler *sampler, struct heapspy_sample *
 /* A thread that cannot be read is no reason to know nothing else. */
 static void read_stacks(struct heapspy_sampler *sampler, struct heapspy_sample *sample)
 {
+	static const struct heapspy_stack_options running;
 	struct heapspy_stacks *stacks = calloc(1, sizeof(*stacks));
 	struct heapspy_error *error =
-		stacks ? heapspy_stack_read(sampler->heapspy, NULL, &stacks->stack) : NULL;
+		stacks ? heapspy_stack_read(sampler->heapspy, &running, &stacks->stack) : NULL;
 	if (error) {
 		heapspy_error_free(error);
 		free(stacks);
