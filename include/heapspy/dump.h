@@ -18,6 +18,7 @@
 #include <heapspy/error.h>
 #include <heapspy/gc.h>
 #include <heapspy/memory.h>
+#include <heapspy/stack.h>
 
 struct heapspy_capture {
 	enum heapspy_capture_mode mode;
@@ -52,6 +53,7 @@ struct heapspy_dump {
 	struct heapspy_type total; /* name NULL, address 0 */
 	struct heapspy_allocator allocator;
 	struct heapspy_malloc malloc;
+	struct heapspy_threads threads; /* as <heapspy/stack.h> reads them */
 	const char **incomplete;   /* reasons, static text; count 0: complete */
 	size_t incomplete_count;
 };

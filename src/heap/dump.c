@@ -9,12 +9,15 @@
 #include "heap/attach.h"
 #include "heap/census.h"
 #include "heap/instant.h"
+#include "heap/stack_reading.h"
+#include "heap/thread_tasks.h"
 #include "target/core.h"
 
 /* The public struct, and what it points into. */
 struct dump {
 	struct heapspy_dump public;
 	const char *reasons[8];
+	const struct thread_tasks *tasks; /* as they were when it began; while it is made */
 };
 
 void heapspy_dump_free(struct heapspy_dump *dump)
@@ -25,6 +28,7 @@ void heapspy_dump_free(struct heapspy_dump *dump)
 		free((char *)dump->types[i].name);
 	free(dump->types);
 	free(dump->interpreters);
+	stack_reading_fini(&dump->threads);
 	free(dump);
 }
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
@@ -126,11 +130,25 @@ static void add_reasons_of_file(struct dump *dump, struct heapspy *heapspy)
 			"names and sizes of some types are not known";
 }
 
+/* The stacks first: they change the fastest. */
+static void fill_threads(struct dump *dump, struct heapspy *heapspy)
+{
+	struct heapspy_dump *public = &dump->public;
+	bool live = public->capture.mode == HEAPSPY_CAPTURE_RUNNING;
+	struct heapspy_error *error =
+		stack_reading_take(heapspy->python, dump->tasks, live, &public->threads);
+	if (!error)
+		return;
+	heapspy_error_free(error);
+	dump->reasons[public->incomplete_count++] = "the stacks of the threads could not be read";
+}
+
 static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 {
 	struct heapspy_error *error = attach_refresh(heapspy);
 	if (error)
 		return error;
+	fill_threads(dump, heapspy);
 	CLEANUP(census_freep) struct census *census = NULL;
 	if ((error = census_take(heapspy->python, &census)) ||
 	    (error = fill_interpreters(&dump->public, heapspy, census)) ||
@@ -153,8 +171,8 @@ static const char NOT_ONE_INSTANT[] =
 	"a thread that waited in a call that an interrupt would end was left alone, and went on "
 	"while memory was copied: not quite of one instant";
 
-static struct heapspy_error *take_at_once(struct heapspy *heapspy,
-					  const struct heapspy_dump_options *options, struct dump *dump)
+static struct heapspy_error *
+take_at_once(struct heapspy *heapspy, const struct heapspy_dump_options *options, struct dump *dump)
 {
 	struct heapspy_capture *capture = &dump->public.capture;
 	struct instant instant;
@@ -171,7 +189,8 @@ static struct heapspy_error *take_at_once(struct heapspy *heapspy,
 	return error;
 }
 
-struct heapspy_error *heapspy_dump(struct heapspy *heapspy, const struct heapspy_dump_options *options,
+struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
+				   const struct heapspy_dump_options *options,
 				   struct heapspy_dump **ret_dump)
 {
 	struct dump *dump = calloc(1, sizeof(*dump));
@@ -184,7 +203,11 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy, const struct heapspy
 	public->capture.time = attach_time(heapspy);
 	public->capture.pause = heapspy->pause;
 	bool stop = options && options->stop && !attach_is_file(heapspy);
-	struct heapspy_error *error = stop ? take_at_once(heapspy, options, dump) : take(heapspy, dump);
+	CLEANUP(thread_tasks_fini) struct thread_tasks tasks = {0};
+	struct heapspy_error *error = thread_tasks_read(heapspy->target, &tasks);
+	dump->tasks = &tasks;
+	if (!error)
+		error = stop ? take_at_once(heapspy, options, dump) : take(heapspy, dump);
 	if (error) {
 		/* What went wrong may only be that the process went. */
 		struct heapspy_error *gone = attach_verify(heapspy);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "output/memory.h"
 #include "output/parts.h"
+#include "output/stack.h"
 
 /* ---- order --------------------------------------------------------------- */
 
@@ -186,6 +187,7 @@ struct heapspy_error *output_dump(struct emitter *emitter,
 	emit_heap(emitter, types, shown, dump->type_count, dump, view);
 	emit_allocator(emitter, dump, view->addresses);
 	emit_malloc(emitter, &dump->malloc);
+	emit_threads(emitter, &dump->threads);
 	emit_end(emitter);
 	return emitter_error(emitter);
 }

@@ -358,6 +358,8 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
 		fill_unknown_memory(dump);
 	else
 		fill_memory(dump);
+	if (!unknown)
+		dump->threads = new_threads(pid);
 	dump->incomplete = reasons;
 	dump->incomplete_count = pid == PID_INCOMPLETE ? 2 : 0;
 	*ret_dump = dump;
@@ -372,6 +374,7 @@ void heapspy_dump_free(struct heapspy_dump *dump)
 		free((char *)dump->types[i].name);
 	free(dump->types);
 	free(dump->interpreters);
+	threads_fini(&dump->threads);
 	free(dump);
 }
 

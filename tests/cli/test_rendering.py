@@ -54,6 +54,10 @@ pinned     hardly used arenas 3   in use there 68.4K
        12  app.cache.Entry
 
 malloc     arenas 2   in use 9.0M   free 1.0M   mmapped 1.0M
+
+  TID  THREAD      STATE    GIL   FUNCTION  WHERE
+    1  MainThread  running  held  wait      libc.so.6
+    -  -           -              -         -
 """
 
 UNKNOWN = """\
@@ -84,6 +88,21 @@ heap       types 4   gc size 47.2M   gc objects 511,734
    0.0%       0B           0  str
 """
 
+STACK = """\
+target     pid 1   python3 -m 'app server'   /usr/bin/python3.11   up 2h 03m
+python     3.11.7   allocator pymalloc   layout cpython-3.11   from table
+capture    2023-11-14 22:13:20.250   running   took 42 us   torn stacks 1
+gc         idle
+thread     1   MainThread   running   holds the GIL   torn: it changed while it was read
+
+  FUNCTION    WHERE
+  wait        libc.so.6
+  Worker.run  app/work.py:12
+  <module>    <string>
+
+thread     -   -
+"""
+
 SERIES = """\
 target     pid 1   python3 -m 'app server'   /usr/bin/python3.11   up 2h 03m
 python     3.11.7   allocator pymalloc   layout cpython-3.11   from table
@@ -112,11 +131,19 @@ DOCTOR = """\
 
 # Command lines whose documents are held against their schemas.
 DOCUMENTS = ["dump 1", "dump 2", "dump 3", "dump 7", "gc 1", "gc 2", "gc 3", "ps", "doctor", "doctor 1 -v"]
+DOCUMENTS += ["stack 1", "stack 2", "stack 3"]
 
 
 @pytest.mark.parametrize(
     "line, expected",
-    [("dump 1", DUMP), ("dump 2", UNKNOWN), ("gc 1 1ms 2", SERIES), ("ps", PS), ("doctor -v 1", DOCTOR)],
+    [
+        ("dump 1", DUMP),
+        ("dump 2", UNKNOWN),
+        ("gc 1 1ms 2", SERIES),
+        ("stack 1", STACK),
+        ("ps", PS),
+        ("doctor -v 1", DOCTOR),
+    ],
 )
 def test_table(fake, line, expected):
     assert fake.run(*line.split()).stdout == expected

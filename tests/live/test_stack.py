@@ -121,6 +121,13 @@ def test_busy(heapspy, workplace: targets.Workplace) -> None:
         assert held >= 5 and whole >= 5
 
 
+def test_threads_of_a_dump(heapspy, stacks: Stacks) -> None:
+    document = heapspy.json("dump", stacks.pid, "--limit", 1)
+    assert_same(stacks, document)
+    shown = heapspy.run("dump", stacks.pid, "--limit", 1).stdout
+    assert "in plain_functions" in shown and "park" in shown
+
+
 def test_table(heapspy, stacks: Stacks) -> None:
     shown = heapspy.run("stack", stacks.pid).stdout
     assert f"thread     {stacks.pid}   MainThread   sleeping" in shown
