@@ -84,7 +84,7 @@ static void assert_counts(size_t first, size_t end)
 
 static char state_of(pid_t pid, const char *task)
 {
-	char path[64], line[512] = "";
+	char path[96], line[512] = "";
 	snprintf(path, sizeof(path), "/proc/%d%s/stat", pid, task);
 	int fd = open(path, O_RDONLY);
 	ssize_t got = fd < 0 ? 0 : read(fd, line, sizeof(line) - 1);
