@@ -25,6 +25,7 @@ struct command {
 	uint8_t takes[3];                 /* options that operands fill, in this order */
 	uint8_t take_count, need;         /* how many, and how many must be there */
 	bool takes_file;                  /* a core file in place of a PID */
+	uint8_t takes_more;               /* operands behind these, left to run() */
 	const struct example *examples;   /* arguments NULL ends them */
 	HEAPSPY_CHECK struct heapspy_error *(*run)(const struct options *options);
 };

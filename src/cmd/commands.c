@@ -12,6 +12,7 @@
 #include "output/shell.h"
 
 extern const struct command command_ps, command_dump, command_gc, command_stack, command_snapshot,
+	command_diff,
 	command_doctor;
 
 #ifdef HEAPSPY_TUI
@@ -27,6 +28,7 @@ const struct command *const commands[] = {
 	&command_gc,
 	&command_stack,
 	&command_snapshot,
+	&command_diff,
 	&command_doctor,
 	NULL,
 };
@@ -129,10 +131,12 @@ struct heapspy_error *command_take_operands(const struct command *command,
 			return id == OPTION_PID ? error_remedy(error, "heapspy ps") : error;
 		}
 	}
-	if (used == options->operand_count)
+	options->operands += used;
+	options->operand_count -= used;
+	if (options->operand_count <= command->takes_more)
 		return NULL;
 	struct heapspy_error *error = error_new(HEAPSPY_USAGE, "unexpected argument '%s'",
-						options->operands[used]);
+						options->operands[command->takes_more]);
 	return error_why(error, "%s takes %s", command->name,
 			 *command->operands ? command->operands : "options only");
 }

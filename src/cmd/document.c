@@ -323,7 +323,8 @@ static void print_zsh(void)
 	for (size_t i = 0; commands[i]; i++) {
 		printf("\t\t%s)\n\t\t\t_arguments \\\n", commands[i]->name);
 		zsh_options(commands[i], "\t\t\t\t");
-		const char *operand = commands[i]->takes_file  ? "'1:PID or file:_heapspy_targets'"
+		const char *operand = commands[i]->takes_more  ? "'*:PID or file:_heapspy_targets'"
+				      : commands[i]->takes_file ? "'1:PID or file:_heapspy_targets'"
 				      : wants_pid(commands[i]) ? "'1:PID:_heapspy_pids'"
 							       : "':'";
 		printf("\t\t\t\t%s\n\t\t\t;;\n", operand);

@@ -84,7 +84,7 @@ static void print_option(FILE *stream, enum option_id id, const struct command *
 	fclose(memory);
 
 	const char *summary = option_table[id].summary;
-	if (full || size >= NAME_COLUMNS)
+	if (full || size + 2 > NAME_COLUMNS)
 		fprintf(stream, "%s\n%*s%s", name, full ? DETAIL_INDENT : NAME_COLUMNS, "",
 			summary);
 	else

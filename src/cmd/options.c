@@ -101,6 +101,26 @@ static struct heapspy_error *parse_duration(const char *text, double *ret_second
 	return reject(OPTION_INTERVAL, text, "units are ms, s, m, h and d");
 }
 
+/* "5%", "10M", "1000": a sign, a hexadecimal or "inf" are none. */
+static struct heapspy_error *parse_growth(const char *text, struct growth *ret_growth)
+{
+	static const char units[] = "KMGT";
+	const char *unit = text + strspn(text, "0123456789.");
+	char *end = NULL;
+	double number = strtod(text, &end);
+	bool is_number = unit != text && end == unit && strchr(text, '.') == strrchr(text, '.');
+	struct growth growth = {.is_share = *unit == '%', .share = number / 100, .text = text};
+	const char *known = *unit && !growth.is_share ? strchr(units, *unit) : NULL;
+	double scale = known ? (double)(1ull << 10 * (known - units + 1)) : 1;
+	bool is_unit = !*unit || (!unit[1] && (known || growth.is_share));
+	if (!is_number || !is_unit || number * scale > 1e18)
+		return reject(OPTION_FAIL_ON_GROWTH, text,
+			      "it is a share (5%) or a size (10M, 1.5G, 4096)");
+	growth.bytes = (uint64_t)(number * scale);
+	*ret_growth = growth;
+	return NULL;
+}
+
 /* Which of the words separated by '|' it is. */
 static struct heapspy_error *parse_choice(enum option_id id, const char *text, int *ret_choice)
 {
@@ -161,6 +181,10 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		return parse_duration(text, &options->max_pause);
 	case OPTION_INTERVAL:
 		return parse_duration(text, &options->interval);
+	case OPTION_AFTER:
+		return parse_duration(text, &options->after);
+	case OPTION_FAIL_ON_GROWTH:
+		return parse_growth(text, &options->growth);
 	case OPTION_COUNT:
 		if (!parse_natural(text, INT64_MAX, &options->count) || options->count == 0)
 			return reject(id, text, "it is a number from 1 on");

@@ -34,6 +34,12 @@ struct command;
 	X(COUNT, 'n', "count", "COUNT", "end after so many readings",                          \
 	  "The interval is one second unless it is given. Without a count an interval goes "   \
 	  "on until it is interrupted or the process ends.")                                   \
+	X(AFTER, 0, "after", "DURATION", "look at the process again after so long: 60s",       \
+	  "Ctrl-C ends the wait, and the second look is taken then.")                          \
+	X(FAIL_ON_GROWTH, 0, "fail-on-growth", "SIZE",                                         \
+	  "exit status 1 if the heap grew by more",                                            \
+	  "Of what it was (5%) or a size (10M, in units of 1024). It is the whole heap that "  \
+	  "counts, whatever --filter shows.")                                                  \
 	X(CENSUS, 0, "census", "DURATION", "walk the heap every so long",                      \
 	  "10s unless it is given; longer where that would load a core more than a "           \
 	  "little.")                                                                           \
@@ -51,11 +57,11 @@ struct command;
 	X(SORT, 0, "sort", "COLUMN", "sort by this column",                                    \
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
-	  "What is left out is summed up. The default of dump is 20 rows in a table and all "  \
-	  "rows elsewhere.")                                                                   \
+	  "What is left out is summed up. The default of dump and diff is 20 rows in a "       \
+	  "table and all rows elsewhere.")                                                     \
 	X(FILTER, 0, "filter", "GLOB", "show only what matches a shell pattern",               \
-	  "It is matched with the whole name of a type (dump) or the command (ps): "           \
-	  "'app.*', '*Entry*'.")                                                               \
+	  "It is matched with the whole name of a type (dump, diff) or the command "       \
+	  "(ps): 'app.*', '*Entry*'.")                                                         \
 	X(OUTPUT, 'o', "output", "FILE", "write to a file, - is standard output",              \
 	  "The file gets its name when it is whole. One that exists is not replaced without "  \
 	  "--force; symbolic links are not followed.")                                         \
@@ -64,8 +70,8 @@ struct command;
 	  "Errors are then written as JSON, too, after the message on standard error.")        \
 	X(FORMAT, 0, "format", "table|json|ndjson|csv", "form of the output",                  \
 	  "ndjson is JSON with each document on one line, which is also what gc writes for "   \
-	  "an interval. csv is the main table alone: types of dump, processes of ps, checks "  \
-	  "of doctor (with -v: offsets); gc has none.")                                        \
+	  "an interval. csv is the main table alone: types of dump and diff, processes of ps, " \
+	  "checks of doctor (with -v: offsets); gc has none.")                                \
 	X(COLOR, 0, "color", "auto|always|never", "use colours",                               \
 	  "auto, the default, uses them on a terminal unless NO_COLOR is set or TERM is "      \
 	  "dumb.")                                                                             \
@@ -108,6 +114,14 @@ enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 
 enum help { HELP_NONE, HELP_SHORT, HELP_FULL };
 
+/* How much the heap may grow by: a share of what it was, or bytes. */
+struct growth {
+	bool is_share;
+	double share;
+	uint64_t bytes;
+	const char *text; /* as it was given */
+};
+
 /* What was asked for. Zero is the default of everything. */
 struct options {
 	uint32_t given; /* OPTION() of those that were given */
@@ -117,6 +131,8 @@ struct options {
 	bool stop;
 	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */
+	double after;    /* seconds, 0: not given */
+	struct growth growth;
 	uint64_t count;
 	double census; /* seconds, 0: not given */
 	bool plain;

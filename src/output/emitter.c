@@ -147,6 +147,29 @@ void emit_text(struct emitter *emitter, const char *key, const char *label, cons
 		&(struct value){.kind = VALUE_TEXT, .known = text != NULL, .text = text});
 }
 
+static void emit_difference(struct emitter *emitter, enum value_kind kind, const char *key,
+			    const char *label, uint64_t before, uint64_t after)
+{
+	emitter->ops->value(emitter, key, label,
+			    &(struct value){
+				    .kind = kind,
+				    .known = before != HEAPSPY_UNKNOWN && after != HEAPSPY_UNKNOWN,
+				    .integer = (int64_t)(after - before),
+			    });
+}
+
+void emit_change(struct emitter *emitter, const char *key, const char *label, uint64_t before,
+		 uint64_t after)
+{
+	emit_difference(emitter, VALUE_CHANGE, key, label, before, after);
+}
+
+void emit_bytes_change(struct emitter *emitter, const char *key, const char *label, uint64_t before,
+		       uint64_t after)
+{
+	emit_difference(emitter, VALUE_BYTES_CHANGE, key, label, before, after);
+}
+
 void emit_flag(struct emitter *emitter, const char *key, const char *label, bool flag,
 	       const char *yes, const char *no)
 {

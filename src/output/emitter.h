@@ -72,6 +72,12 @@ void emit_ratio(struct emitter *emitter, const char *key, const char *label, dou
 void emit_time(struct emitter *emitter, const char *key, const char *label, double epoch);
 void emit_text(struct emitter *emitter, const char *key, const char *label, const char *text);
 
+/* How much more a number became, or less; unknown where one of the two is. */
+void emit_change(struct emitter *emitter, const char *key, const char *label, uint64_t before,
+		 uint64_t after);
+void emit_bytes_change(struct emitter *emitter, const char *key, const char *label, uint64_t before,
+		       uint64_t after);
+
 /* A boolean; in the table one of two words, "" for none. */
 void emit_flag(struct emitter *emitter, const char *key, const char *label, bool flag,
 	       const char *yes, const char *no);

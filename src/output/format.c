@@ -39,6 +39,27 @@ void format_bytes(char text[FORMAT_SIZE], uint64_t bytes)
 	snprintf(text, FORMAT_SIZE, unit ? "%.1f%c" : "%.0f%c", scaled, units[unit]);
 }
 
+/* The sign, and what is behind it. */
+static uint64_t put_sign(char **text, int64_t change)
+{
+	if (change != 0)
+		*(*text)++ = change < 0 ? '-' : '+';
+	return change < 0 ? -(uint64_t)change : (uint64_t)change;
+}
+
+void format_change(char text[FORMAT_SIZE], int64_t change)
+{
+	uint64_t size = put_sign(&text, change);
+	format_count(text, size);
+}
+
+void format_bytes_change(char text[FORMAT_SIZE], int64_t change)
+{
+	char size[FORMAT_SIZE];
+	format_bytes(size, put_sign(&text, change));
+	strcpy(text, size);
+}
+
 void format_seconds(char text[FORMAT_SIZE], double seconds)
 {
 	double magnitude = seconds < 0 ? -seconds : seconds;

@@ -12,6 +12,8 @@ enum { FORMAT_SIZE = 40 };
 void format_count(char text[FORMAT_SIZE], uint64_t count);   /* 1,234,567 */
 void format_signed(char text[FORMAT_SIZE], int64_t number);  /* -1,234 */
 void format_bytes(char text[FORMAT_SIZE], uint64_t bytes);   /* 118.4M, units of 1024 */
+void format_change(char text[FORMAT_SIZE], int64_t change);       /* +1,234, -1, 0 */
+void format_bytes_change(char text[FORMAT_SIZE], int64_t change); /* +118.4M, -1B, 0B */
 void format_seconds(char text[FORMAT_SIZE], double seconds); /* 80 ms, 12.3 s, 2h 03m */
 void format_ratio(char text[FORMAT_SIZE], double ratio);     /* 12.3%; 100% means all */
 

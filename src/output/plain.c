@@ -38,6 +38,8 @@ const char *value_plain(const struct value *value, char space[FORMAT_SIZE])
 		return space;
 	case VALUE_SIGNED:
 	case VALUE_ID:
+	case VALUE_CHANGE:
+	case VALUE_BYTES_CHANGE:
 		snprintf(space, FORMAT_SIZE, "%" PRId64, value->integer);
 		return space;
 	case VALUE_ADDRESS:

@@ -19,6 +19,8 @@ enum value_kind {
 	VALUE_ID,      /* natural: a name that happens to be a number */
 	VALUE_BYTES,   /* natural */
 	VALUE_ADDRESS, /* natural */
+	VALUE_CHANGE,  /* integer */
+	VALUE_BYTES_CHANGE, /* integer */
 	VALUE_SECONDS, /* real */
 	VALUE_RATIO,   /* real, 0 to 1 */
 	VALUE_TIME,    /* real, seconds since the epoch */

@@ -192,6 +192,12 @@ static char *show(const struct text *text, const struct value *value)
 	case VALUE_BYTES:
 		format_bytes(space, value->natural);
 		break;
+	case VALUE_CHANGE:
+		format_change(space, value->integer);
+		break;
+	case VALUE_BYTES_CHANGE:
+		format_bytes_change(space, value->integer);
+		break;
 	case VALUE_SECONDS:
 		format_seconds(space, value->real);
 		break;

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 LONG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-COMMANDS = ["ps", "top", "dump", "gc", "stack", "snapshot", "doctor"]
+COMMANDS = ["ps", "top", "dump", "gc", "stack", "snapshot", "diff", "doctor"]
 
 
 def options_of(fake, command: str) -> set[str]:
@@ -69,7 +69,7 @@ def test_help_of_command(fake, option_table, command):
 
 def test_every_option_is_parsed(fake, option_table, tmp_path):
     """What help lists is taken, and what it does not list is not."""
-    values = {"NULL": [], "PID": ["1"], "DURATION": ["1ms"], "COUNT": ["1"], "N": ["1"], "GLOB": ["*"], "FILE": ["-"]}
+    values = {"NULL": [], "PID": ["1"], "DURATION": ["1ms"], "COUNT": ["1"], "N": ["1"], "GLOB": ["*"], "FILE": ["-"], "SIZE": ["5%"]}
     for command in COMMANDS:
         taken = options_of(fake, command)
         for name, option in option_table.items():
@@ -80,6 +80,7 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
             operands += ["-n", "1"] if command == "gc" and name == "interval" else []
             operands += ["--plain", "-n", "1"] if command == "top" else []
             operands += ["--stop"] if name == "max-pause" and name in taken else []
+            operands += ["1"] if command == "diff" and name != "after" else []
             if command == "snapshot":  # it writes nowhere else
                 operands += ["--force", "--output", tmp_path / "heap.core"]
             for spelled in [f"--{name}", *([f"-{option['letter']}"] if option["letter"] else [])]:
@@ -88,14 +89,17 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
 
 
 def test_examples_are_parsed(fake, tmp_path):
+    before = fake.run("dump", 1, "--json").stdout
     for command in COMMANDS:
         full = fake.run(command, "--help").stdout
         for line in re.findall(r"^  heapspy (.*)$", full.split("\nexamples:\n")[1], re.M):
             line = line.replace("4711", "1").replace(" 1 1 10", " 1 1ms 2").replace("500ms", "1ms 1").replace("top 1", "top 1 -n 1")
+            line = line.replace("60s", "1ms")
             place = tmp_path / f"{command}-{hash(line)}"
             place.mkdir()
-            if "-o heap.core" not in line:
-                (place / "heap.core").touch()
+            for name, text in {"heap.core": "", "before.json": before}.items():
+                if f"-o {name}" not in line:
+                    (place / name).write_text(text)
             done = subprocess.run(
                 ["sh", "-c", f'"$0" {line}', fake.path], cwd=place, capture_output=True, timeout=60, check=False
             )
@@ -165,8 +169,8 @@ def test_completion_of_bash(build, fake, tmp_path):
     (tmp_path / "heapspy").symlink_to(fake.path)
     path = str(tmp_path)
     assert shell_completion(build, path, "heapspy", "") == COMMANDS
-    assert shell_completion(build, path, "heapspy", "d") == ["dump", "doctor"]
-    assert shell_completion(build, path, "heapspy", "--color", "never", "d") == ["dump", "doctor"]
+    assert shell_completion(build, path, "heapspy", "d") == ["dump", "diff", "doctor"]
+    assert shell_completion(build, path, "heapspy", "--color", "never", "d") == ["dump", "diff", "doctor"]
     assert shell_completion(build, path, "heapspy", "--color", "") == ["auto", "always", "never"]
     assert shell_completion(build, path, "heapspy", "dump", "--fo") == ["--force", "--format"]
     assert shell_completion(build, path, "heapspy", "dump", "--format", "=", "t") == ["table"]

@@ -56,6 +56,27 @@ gc 1 1 0
 gc 1 1 x
 gc 1 1 1 1
 gc 1 --format csv
+diff
+diff 1
+diff 1 2 3
+diff 1 2 --after 1s
+diff ./file --after 1s
+diff 1 --after
+diff 1 --after 0
+diff 1 no-such-file
+diff 1 0
+diff 1 1 --max-pause 1s
+diff 1 1 --sort gc_bytes
+diff 1 1 --fail-on-growth
+diff 1 1 --fail-on-growth x
+diff 1 1 --fail-on-growth %
+diff 1 1 --fail-on-growth -5%
+diff 1 1 --fail-on-growth 5%%
+diff 1 1 --fail-on-growth 5X
+diff 1 1 --fail-on-growth 0x10
+diff 1 1 --fail-on-growth 1.2.3
+diff 1 1 --fail-on-growth inf
+diff 1 1 --fail-on-growth 99999999999T
 ps 1
 ps --pid 1
 ps --sort bytes
@@ -109,7 +130,7 @@ def test_typo_of_option(fake):
 def test_beginnings(fake):
     assert fake.lines("du", "1") == fake.lines("dump", "1")
     assert fake.lines("g", "1") == fake.lines("gc", "1")
-    assert "dump, doctor" in fake.fails(2, "d", "1")
+    assert "dump, diff, doctor" in fake.fails(2, "d", "1")
     assert fake.lines("dump", "1", "--lim", "1") == fake.lines("dump", "1", "--limit", "1")
 
 
