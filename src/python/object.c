@@ -40,7 +40,7 @@ bool object_find(struct python *python, struct types *types, const uint8_t *bloc
 	for (uint32_t prefix = hook + 16; prefix <= hook + 32 && prefix + 16 <= size; prefix += 16) {
 		uint64_t next = object_word(block, prefix - 16), prev = object_word(block, prefix - 8);
 		bool untracked = next == 0 && prev <= 1;
-		if (!untracked && !(object_is_link(next) && object_is_link(prev)))
+		if (!untracked && !(object_is_link(next) && object_is_prev(prev)))
 			continue;
 		if (!find_at(python, types, block, size, prefix, ret_found))
 			continue;

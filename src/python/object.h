@@ -45,6 +45,13 @@ static inline bool object_is_link(uint64_t word)
 	return (word & ~UINT64_C(3)) >= 4096 && word < UINT64_C(1) << 47;
 }
 
+/* Can this word be _gc_prev? While its generation is collected it holds a count above
+ * the flag COLLECTING: update_refs() of Python/gc.c. */
+static inline bool object_is_prev(uint64_t word)
+{
+	return object_is_link(word) || ((word & 2) && word < UINT64_C(1) << 33);
+}
+
 struct found_object {
 	uint32_t type;       /* its number */
 	uint32_t prefix;     /* bytes from the start of the block to the object */

@@ -116,3 +116,25 @@ def test_account_sums_to_rss(heapspy, oracle: targets.Oracle) -> None:
             resident += int(line.split()[1]) * 1024
     assert memory["rss"] == resident
     assert account["python-objects"] > 10_000_000 and account["file"] > 1_000_000 and account["malloc"] > 1_000_000
+
+
+@pytest.mark.ten
+def test_running_is_about_right(heapspy, workplace: targets.Workplace) -> None:
+    """Against a target that allocates and frees flat out: within one percent, and what was torn is said."""
+    with workplace.start("churn.py") as target:
+        kept, passing = map(int, target.read_line().split())
+        base = None
+        for _ in range(10):
+            dump = heapspy.json("dump", target.pid, "--limit", 0)
+            found = totals(dump)
+            assert found["__main__.Kept"][0] == pytest.approx(kept, rel=0.01)
+            assert found.get("__main__.Passing", (0, 0))[0] <= passing
+            assert dump["heap"]["objects"] >= kept * 4 * 0.99
+            objects = dump["heap"]["objects"] - sum(found.get("__main__.Passing", (0, 0))[:1]) * 5
+            base = base or objects
+            assert objects == pytest.approx(base, rel=0.01)
+            assert dump["capture"]["coverage"] > 0.99
+        stopped = heapspy.json("dump", target.pid, "--limit", 0, "--stop", "--max-pause", "5s")
+        assert stopped["capture"]["mode"] == "stopped" and stopped["capture"]["pause"] > 0
+        assert totals(stopped)["__main__.Kept"][0] == kept
+        assert dump["heap"]["bytes"] == pytest.approx(stopped["heap"]["bytes"], rel=0.01)
