@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""dump --stop: one instant, exactly what the target says of itself, and no harm to it.
+
+The parts of stopping, and the ways it can go wrong, are tested in unit/test_target_stop.c. HEAPSPY_TRIES in the
+environment says how often what is random is tried.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+
+import pytest
+import targets
+
+TRIES = int(os.environ.get("HEAPSPY_TRIES", "50"))
+
+PTRACE_SEIZE = 0x4206
+PTRACE_INTERRUPT = 0x4207
+PTRACE_DETACH = 17
+
+
+@pytest.fixture(scope="session")
+def restless(workplace: targets.Workplace) -> str:
+    """programs/restless.c as a library that targets can load."""
+    library = workplace.directory / "restless.so"
+    source = targets.PROGRAMS / "restless.c"
+    subprocess.run(["cc", "-O", "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
+    return workplace.as_target_sees(library)
+
+
+def assert_of_one_instant(dump: dict, busy: int = 0) -> None:
+    """What is seldom true of a heap that changes while it is read. A thread that is stopped between two
+    instructions may leave one structure in the middle of a change: so many threads are `busy`."""
+    assert dump["complete"], dump["incomplete"]
+    assert dump["capture"]["torn_reads"] <= busy and dump["capture"]["coverage"] == 1.0
+    listed = sum(
+        generation["objects"]
+        for interpreter in dump["interpreters"]
+        for generation in interpreter["gc"]["generations"]
+    )
+    assert listed == dump["heap"]["gc_objects"]
+
+
+def test_census_at_rest(heapspy, oracle: targets.Oracle) -> None:
+    """Nothing moves in it: it need not be stopped."""
+    dump = heapspy.json("dump", oracle.pid, "--limit", 0, "--stop")
+    targets.assert_agrees(oracle, dump)
+    assert (dump["capture"]["mode"], dump["capture"]["pause"]) == ("quiet", 0)
+
+
+@pytest.mark.ten
+def test_census(heapspy, workplace: targets.Workplace, restless: str) -> None:
+    with workplace.oracle("--load", restless) as oracle:
+        for _ in range(3):
+            dump = heapspy.json("dump", oracle.pid, "--limit", 0, "--stop", "--max-pause", "5s")
+            targets.assert_agrees(oracle, dump)
+            assert_of_one_instant(dump)
+            assert dump["capture"]["mode"] == "stopped"
+            assert 0 < dump["capture"]["pause"] < 5
+        before = oracle.report_path.read_bytes()
+        oracle.measure_again()
+        assert oracle.report_path.read_bytes() == before
+
+
+@pytest.mark.ten
+def test_subinterpreter(heapspy, workplace: targets.Workplace, restless: str) -> None:
+    with workplace.oracle("--subinterpreter", "shared", "--load", restless) as oracle:
+        dump = heapspy.json("dump", oracle.pid, "--limit", 0, "--stop", "--max-pause", "5s")
+        targets.assert_agrees(oracle, dump)
+        assert dump["capture"]["mode"] == "stopped"
+
+
+@pytest.mark.ten
+def test_busy(heapspy, workplace: targets.Workplace) -> None:
+    """Where a running read finds much that does not fit together, this finds nothing."""
+    with workplace.start("busy.py") as target:
+        for _ in range(10):
+            dump = heapspy.json("dump", target.pid, "--limit", 0, "--stop", "--max-pause", "5s")
+            assert dump["capture"]["mode"] == "stopped"
+            assert_of_one_instant(dump, busy=2)
+        target.process.stdin.close()
+        assert b"grow_and_shrink=" in target.read_line()
+        assert target.process.wait(60) == 0, target.error_text()
+
+
+@pytest.mark.ten
+def test_large_buffers(heapspy, workplace: targets.Workplace) -> None:
+    """What has no pointers in it is not copied, what has is."""
+    with workplace.start("buffers.py", "256") as target:
+        running = heapspy.json("dump", target.pid, "--limit", 0)
+        stopped = heapspy.json("dump", target.pid, "--limit", 0, "--stop")
+    assert stopped["capture"]["bytes_read"] < 96 << 20
+    assert stopped["heap"] == running["heap"]
+    assert_of_one_instant(stopped)
+    sizes = {row["type"]: row["bytes"] for row in stopped["heap"]["types"]}
+    assert sizes["bytearray"] > 256 << 20 and sizes["array.array"] > 256 << 20
+
+
+@pytest.mark.only("pyenv-3.9", "debian-3.11", "sid-3.15")
+def test_too_long(heapspy, workplace: targets.Workplace, restless: str) -> None:
+    """It is refused before anything is stopped, with the command that works."""
+    with workplace.oracle("--scale", "300000", "--load", restless) as oracle:
+        done = heapspy.run("dump", oracle.pid, "--stop", "--max-pause", "1ms")
+        assert done.returncode == 6 and not done.stdout
+        assert "1 ms" in done.stderr
+        offered = next(line for line in done.stderr.splitlines() if "--max-pause" in line)
+        command = offered.split("heapspy ", 1)[1].split()
+        assert heapspy.run(*command).returncode in (0, 6)
+        command[command.index("--max-pause") + 1] = "10s"
+        assert heapspy.run(*command).returncode == 0
+
+
+@pytest.mark.only("debian-3.11")
+def test_nothing_to_stop(heapspy, oracle: targets.Oracle) -> None:
+    done = heapspy.run("dump", oracle.pid, "--max-pause", "1s")
+    assert done.returncode == 2 and "--stop" in done.stderr
+
+
+@contextlib.contextmanager
+def traced(pid: int):
+    """We trace it: then nobody else can."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    assert libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+    try:
+        yield
+    finally:
+        libc.ptrace(PTRACE_INTERRUPT, pid, None, None)
+        os.waitpid(pid, 0x40000000)  # __WALL
+        libc.ptrace(PTRACE_DETACH, pid, None, None)
+
+
+@pytest.mark.only("pyenv-3.9", "debian-3.11", "sid-3.15")
+def test_traced_by_another(heapspy, workplace: targets.Workplace, restless: str) -> None:
+    with workplace.oracle("--small", "--load", restless) as oracle:
+        with traced(oracle.pid):
+            done = heapspy.run("dump", oracle.pid, "--stop")
+            assert done.returncode == 6 and not done.stdout
+            assert f"process {os.getpid()} " in done.stderr
+            targets.assert_agrees(oracle, heapspy.json("dump", oracle.pid, "--limit", 0))
+        assert heapspy.run("dump", oracle.pid, "--stop", "--max-pause", "5s").returncode == 0
+
+
+class Client(threading.Thread):
+    """Asks a server for a page again and again; what fails is kept."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__()
+        self.url = f"http://127.0.0.1:{port}/some/page"
+        self.answers, self.failures = 0, []
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            try:
+                with urllib.request.urlopen(self.url, timeout=30) as answer:
+                    assert answer.status == 200 and len(answer.read()) >= 1000
+                self.answers += 1
+            except Exception as error:  # any: it is what the test is about
+                self.failures.append(repr(error))
+
+
+@pytest.mark.only("pyenv-3.8", "debian-3.11", "pyenv-3.13", "sid-3.14")
+def test_server_does_not_notice(heapspy, workplace: targets.Workplace) -> None:
+    """Sockets, timers, children, epoll: no request fails, no call of Python's is disturbed."""
+    with workplace.start("server.py", ready=False) as target:
+        port = target.read_line().decode().strip()
+        target.wait_until_ready()
+        clients = [Client(port) for _ in range(3)]
+        for client in clients:
+            client.start()
+        for _ in range(TRIES):
+            done = heapspy.run("dump", target.pid, "--stop", "--max-pause", "2s")
+            assert done.returncode in (0, 6, 7), done.stderr
+        for client in clients:
+            client.ended.set()
+        for client in clients:
+            client.join()
+        target.process.stdin.close()
+        assert target.read_line() == b"[]\n"
+        assert target.process.wait(60) == 0, target.error_text()
+    assert [failure for client in clients for failure in client.failures] == []
+    assert all(client.answers > 10 for client in clients)
+
+
+def states_of_threads(pid: int) -> dict[str, str]:
+    """By thread: the letter of its state and how often it ran."""
+    states = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            lines = (task / "status").read_text().splitlines()
+            states[task.name] = next(line.split()[1] for line in lines if line.startswith("State:"))
+            assert "TracerPid:\t0" in lines
+    return states
+
+
+def runs_of_restless(pid: int) -> int:
+    return sum(
+        int(line.split()[1])
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+        for line in (task / "status").read_text().splitlines()
+        if line.startswith("voluntary_ctxt_switches:")
+    )
+
+
+@pytest.mark.only("debian-3.11", "sid-3.15")
+def test_heapspy_is_killed(heapspy, workplace: targets.Workplace, restless: str) -> None:
+    """At any instant of its life, by a signal that nobody can catch: the target runs on."""
+    with workplace.oracle("--small", "--scale", "200000", "--load", restless) as oracle:
+        begin = time.monotonic()
+        command = [str(heapspy.path), "dump", str(oracle.pid), "--stop", "--max-pause", "5s", "-o", "/dev/null"]
+        assert subprocess.run(command).returncode in (0, 8)
+        lifetime = time.monotonic() - begin
+        instants = random.Random(4711)
+        for _ in range(TRIES):
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(instants.uniform(0, lifetime))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            before, deadline = runs_of_restless(oracle.pid), time.monotonic() + 20
+            while runs_of_restless(oracle.pid) == before:
+                assert time.monotonic() < deadline, states_of_threads(oracle.pid)
+        assert "t" not in states_of_threads(oracle.pid).values()
+        targets.assert_agrees(oracle, heapspy.json("dump", oracle.pid, "--limit", 0))
