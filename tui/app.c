@@ -216,7 +216,11 @@ void app_draw(struct app *app)
 			views[app->focus](app, grid, &layout->main, true);
 		view_status(app, grid, &layout->status);
 	}
-	view_footer(app, grid, &layout->footer);
+	/* Where there is no line for it, what was just said goes before the keys. */
+	if (layout->tier == TIER_SMALL && (app->typing || app->message[0]))
+		view_status(app, grid, &layout->footer);
+	else
+		view_footer(app, grid, &layout->footer);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -175,6 +175,12 @@ void terminal_suspend(void)
 {
 	endwin();
 	raise(SIGSTOP);
+	terminal_resume();
+}
+
+void terminal_resume(void)
+{
+	endwin();
 	refresh();
 	terminal_repaint();
 }

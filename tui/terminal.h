@@ -31,6 +31,9 @@ void terminal_repaint(void);
 /* Leave it to others, stop, and come back. */
 void terminal_suspend(void);
 
+/* Others had it, who may have changed its modes. */
+void terminal_resume(void);
+
 /* Ask the terminal to put a text into its clipboard (OSC 52). */
 void terminal_copy(const char *text);
 

@@ -149,7 +149,7 @@ static void run_screen(struct app *app, struct heapspy_sampler *sampler,
 		bool on = wait_for(sampler, true, is_gone(app) ? -1 : 1000);
 		changed = take_sample(app, sampler) || resized || continued;
 		if (continued)
-			terminal_repaint();
+			terminal_resume();
 		resized = continued = 0;
 		for (uint32_t key; (key = terminal_key());) {
 			unsigned requests = app_key(app, key);

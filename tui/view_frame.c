@@ -35,6 +35,16 @@ static void add(struct line *line, enum role role, unsigned gap, const char *tex
 	line->column = grid_text(line->grid, line->rect, line->row, line->column + gap, role, text);
 }
 
+/* A number and its name: both or none. */
+static void add_value(struct line *line, unsigned gap, const char *name, const char *value)
+{
+	gap = line->column ? gap : 0;
+	if (line->column + gap + text_columns(name) + 1 + text_columns(value) > line->end)
+		return;
+	add(line, ROLE_DIM, gap, name);
+	add(line, ROLE_HEADER, 1, value);
+}
+
 static void format_command(const struct heapspy_target_info *target, char *text, size_t size)
 {
 	size_t length = 0;
@@ -101,8 +111,7 @@ static void line_of_memory(struct app *app, struct grid *grid, const struct rect
 		unsigned end = grid_right(grid, rect, 1, rect->columns, ROLE_TEXT, text);
 		line.end = end > 2 ? end - 2 : 0;
 	}
-	add(&line, ROLE_DIM, 0, "RSS");
-	add(&line, ROLE_HEADER, 1, text_bytes(a, sample->rss));
+	add_value(&line, 0, "RSS", text_bytes(a, sample->rss));
 	double rate = model_rss_rate(model);
 	if (!isnan(rate)) {
 		const char *change = text_bytes_change(a, rate);
@@ -111,8 +120,7 @@ static void line_of_memory(struct app *app, struct grid *grid, const struct rect
 		add(&line, ROLE_TEXT, 1, text);
 	}
 	uint64_t heap = model_heap(sample), live = model_live(sample);
-	add(&line, ROLE_DIM, 3, "heap");
-	add(&line, ROLE_HEADER, 1, text_bytes(a, heap));
+	add_value(&line, 3, "heap", text_bytes(a, heap));
 	if (heap != HEAPSPY_UNKNOWN && heap > live) {
 		snprintf(text, sizeof(text), "= live %s + slack %s (%.0f%%)", text_bytes(a, live),
 			 text_bytes(b, heap - live), 100.0 * (double)(heap - live) / (double)heap);
@@ -179,8 +187,7 @@ static void line_of_census(struct app *app, struct grid *grid, const struct rect
 		return;
 	}
 	const struct heapspy_dump *dump = sample->census->dump;
-	add(&line, ROLE_DIM, 0, "objects");
-	add(&line, ROLE_HEADER, 1, text_short_count(a, dump->total.objects));
+	add_value(&line, 0, "objects", text_short_count(a, dump->total.objects));
 	snprintf(text, sizeof(text), "heap walk %s every %s", text_seconds(a, dump->capture.duration),
 		 text_seconds(b, sample->census_interval));
 	add(&line, ROLE_TEXT, 3, text);

@@ -69,7 +69,7 @@ struct heapspy_sampler_options {
 struct heapspy_sampler;
 
 /* Takes the attachment, also where it fails: heapspy_sampler_stop() ends it. options
- * may be NULL. Signals are blocked in the thread. */
+ * may be NULL. Signals that come from outside are blocked in the thread. */
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
 heapspy_sampler_start(struct heapspy *heapspy, const struct heapspy_sampler_options *options,
 		      struct heapspy_sampler **ret_sampler);

@@ -295,6 +295,11 @@ static bool start_thread(struct heapspy_sampler *sampler)
 {
 	sigset_t all, before;
 	sigfillset(&all);
+	/* What a thread does itself ends the process at once where it is blocked, without
+	 * the handler that brings a terminal back. */
+	static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		sigdelset(&all, own[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	sampler->started = pthread_create(&sampler->thread, NULL, run, sampler) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

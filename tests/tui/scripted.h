@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A process that does not exist, watched for some minutes, and a user who types. */
+#ifndef TESTS_TUI_SCRIPTED_H
+#define TESTS_TUI_SCRIPTED_H
+
+#include <stdio.h>
+
+#include "app.h"
+
+/* A dashboard that has seen readings and censuses, a second and ten seconds apart.
+ * Something leaks in the process. */
+void scripted_app(struct app *app, unsigned seconds);
+
+/* One more reading; the last one of all where it is gone. */
+void scripted_sample(struct app *app, unsigned second, bool gone);
+
+/* Keys as one text: characters, \n Enter, \033 Escape, \t Tab, \b Backspace, \1 up,
+ * \2 down, \3 page down, \4 end, \5 home, \6 F5. Returns what all of them asked for. */
+unsigned scripted_keys(struct app *app, const char *keys);
+
+/* Draw at this size. */
+void scripted_draw(struct app *app, unsigned rows, unsigned columns);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames, to the letter: what is on the screen after some keys, and what each cell
+ * means. golden/NAME.txt has the text, a line "=" and the roles (see ROLES).
+ *
+ * UPDATE_GOLDEN=1 writes them anew: look at the difference before it is committed.
+ */
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scripted.h"
+
+static const struct {
+	const char *name;
+	unsigned rows, columns;
+	bool ascii;
+	unsigned seconds;
+	const char *keys;
+	bool gone;
+	double idle; /* seconds in which nothing came */
+} frames[] = {
+	{"too-small", 9, 39, false, 130, "", false, 0},
+	{"small", 10, 40, false, 130, "", false, 0},
+	{"small-ascii", 12, 46, true, 130, "\2\2", false, 0},
+	{"small-filter", 10, 40, false, 130, "/app", false, 0},
+	{"types", 24, 80, false, 130, "\2\2", false, 0},
+	{"types-ascii", 24, 80, true, 130, "\2\2", false, 0},
+	{"first-reading", 24, 80, false, 0, "", false, 0},
+	{"gc", 24, 80, false, 130, "2", false, 0},
+	{"allocator", 24, 80, false, 130, "3", false, 0},
+	{"threads", 24, 80, false, 130, "4\2", false, 0},
+	{"memory", 24, 80, false, 130, "5", false, 0},
+	{"log", 24, 80, false, 130, "6", false, 0},
+	{"help", 24, 80, false, 130, "?", false, 0},
+	{"help-end", 24, 80, false, 130, "?\4", false, 0},
+	{"detail", 24, 80, false, 130, "\2\2\n", false, 0},
+	{"end-of-table", 24, 80, false, 130, "\4", false, 0},
+	{"filter", 24, 80, false, 130, "/app", false, 0},
+	{"filter-kept", 24, 80, false, 130, "/!lib\nssR", false, 0},
+	{"baseline", 24, 80, false, 130, "b", false, 0},
+	{"copied", 24, 80, false, 130, "/app\nssy", false, 0},
+	{"blocks", 24, 80, false, 130, "g", false, 0},
+	{"live-curve", 24, 80, false, 130, "vvT", false, 0},
+	{"zoom", 24, 80, false, 130, "z", false, 0},
+	{"stale", 24, 80, false, 130, "", false, 12},
+	{"frozen", 24, 80, false, 130, " ", false, 0},
+	{"gone", 24, 80, false, 130, "", true, 60},
+	{"wide", 36, 120, false, 130, "", false, 0},
+	{"wide-ascii", 36, 120, true, 130, "3", false, 0},
+	{"full", 50, 160, false, 330, "\2", false, 0},
+	{"full-ascii", 50, 160, true, 330, "4", false, 0},
+	{"huge", 70, 250, false, 330, "", false, 0},
+};
+enum { FRAMES = sizeof(frames) / sizeof(*frames) };
+
+static char *make(unsigned number)
+{
+	struct app app;
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+	scripted_app(&app, frames[number].seconds);
+	app.grid.ascii = frames[number].ascii;
+	if (frames[number].gone)
+		scripted_sample(&app, frames[number].seconds, true);
+	/* Keys depend on how much there is room for. */
+	scripted_draw(&app, frames[number].rows, frames[number].columns);
+	for (const char *key = frames[number].keys; *key; key++) {
+		scripted_keys(&app, (char[2]){*key, 0});
+		app_draw(&app);
+	}
+	app.now += frames[number].idle;
+	app_draw(&app);
+	grid_dump(&app.grid, stream);
+	fputs("=\n", stream);
+	grid_dump_roles(&app.grid, stream);
+	fclose(stream);
+	app_fini(&app);
+	return text;
+}
+
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return strdup("");
+	char *text = calloc(1, 1 << 17);
+	size_t length = fread(text, 1, (1 << 17) - 1, file);
+	text[length] = 0;
+	fclose(file);
+	return text;
+}
+
+static bool check(const char *directory, unsigned number)
+{
+	char path[4096];
+	char *made = make(number);
+	snprintf(path, sizeof(path), "%s/%s.txt", directory, frames[number].name);
+	if (getenv("UPDATE_GOLDEN")) {
+		FILE *file = fopen(path, "we");
+		if (!file || fputs(made, file) < 0 || fclose(file) != 0)
+			abort();
+	}
+	char *golden = read_file(path);
+	bool same = strcmp(made, golden) == 0;
+	printf("%sok %u - %s\n", same ? "" : "not ", number + 1, frames[number].name);
+	if (!same)
+		fprintf(stderr, "--- %s is now:\n%s", path, made);
+	free(golden);
+	free(made);
+	return same;
+}
+
+int main(int argc, char **argv)
+{
+	bool good = argc == 2;
+	setenv("TZ", "UTC", 1);
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		return 77;
+	printf("1..%d\n", FRAMES);
+	for (unsigned i = 0; i < FRAMES && argc == 2; i++)
+		good &= check(argv[1], i);
+	return good ? 0 : 1;
+}

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: MIT
+"""The dashboard on a terminal: a real target, a tmux server of our own, every key of the table.
+
+Nothing is waited for by time: the screen is looked at until it says what it must.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+PATIENCE = 60
+PROMPT = "ready> "
+
+pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="there is no tmux")
+
+
+class Terminal:
+    """A shell in a window of fixed size."""
+
+    def __init__(self, name: str, columns: int, rows: int, **environment: str) -> None:
+        self.server = ["tmux", "-L", name, "-f", "/dev/null"]
+        shell = ["env", "-u", "NO_COLOR", "LC_ALL=C.UTF-8", f"PS1={PROMPT}"]
+        shell += [f"{key}={value}" for key, value in environment.items()]
+        shell += ["bash", "--norc", "--noprofile", "-i"]
+        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), *shell)
+        self.until(re.escape(PROMPT.strip()))
+
+    def tmux(self, *arguments: str) -> str:
+        done = subprocess.run([*self.server, *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE)
+        return done.stdout
+
+    def screen(self, *options: str) -> str:
+        return self.tmux("capture-pane", "-p", *options)
+
+    def until(self, pattern: str) -> str:
+        """The screen when it matches."""
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(pattern, screen := self.screen(), re.M):
+            assert time.monotonic() < deadline, f"no {pattern!r} on\n{screen}"
+            time.sleep(0.02)
+        return screen
+
+    def until_not(self, pattern: str) -> str:
+        return self.until(rf"\A(?![\s\S]*{pattern})")
+
+    def type(self, text: str) -> None:
+        self.tmux("send-keys", "-l", text)
+
+    def press(self, *keys: str) -> None:
+        self.tmux("send-keys", *keys)
+
+    def line(self, text: str) -> None:
+        self.type(text)
+        self.press("Enter")
+
+    def asked(self, variable: str) -> str:
+        return self.tmux("display-message", "-p", f"#{{{variable}}}").strip()
+
+    def child(self) -> int:
+        """The process that the shell has started."""
+        shell = self.asked("pane_pid")
+        return int(pathlib.Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[-1])
+
+    def assert_restored(self) -> None:
+        """As a shell wants it."""
+        self.until(rf"^{PROMPT.strip()}\s*\Z")
+        assert self.asked("alternate_on") == "0"
+        assert self.asked("cursor_flag") == "1"
+        self.line("clear; stty -a | tr ' ;' '\\n\\n' | grep -xE -- '-?(icanon|echo|isig|onlcr)' | tr '\\n' ' '; echo .")
+        self.until(r"^onlcr isig icanon echo \.$")
+
+
+@pytest.fixture
+def terminal(request):
+    columns, rows = getattr(request, "param", (80, 24))
+    name = f"heapspy-{os.getpid()}-{time.monotonic_ns()}"
+    window = None
+    try:
+        window = Terminal(name, columns, rows)
+        yield window
+    finally:
+        subprocess.run(["tmux", "-L", name, "kill-server"], capture_output=True, check=False)
+
+
+@pytest.fixture
+def target():
+    """The service of the demo, which leaks."""
+    place = CHECKOUT / "tests" / "demo"
+    command = ["/usr/bin/python3", "leak.py"]
+    process = subprocess.Popen(command, cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    yield process
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def start(terminal: Terminal, heapspy, target, *arguments: str) -> None:
+    terminal.line(f"clear; {heapspy.path} top {target.pid} {' '.join(arguments)}; echo status=$?.")
+    terminal.until(r"LIVE$")
+    terminal.until(r"app\.cache\.Entry")
+
+
+# What each key of the table is called by tmux, and what is then to be seen. In this order.
+KEYS = [
+    ("?", "?", r"Help: Esc closes it"),
+    ("h", "h", r"TYPE +COUNT"),
+    ("F1", "F1", r"Help: Esc closes it"),
+    ("End", "End", r"Nothing is written into the process"),
+    ("Esc", "Escape", r"TYPE +COUNT"),
+    ("2", "2", r"\[2 GC\]"),
+    ("3", "3", r"\[3 Alloc\]"),
+    ("4", "4", r"\[4 Threads\]"),
+    ("5", "5", r"\[5 Memory\]"),
+    ("6", "6", r"\[6 Log\]"),
+    ("Tab", "Tab", r"\[1 Types\]"),
+    ("S-Tab", "BTab", r"\[6 Log\]"),
+    ("1", "1", r"\[1 Types\]"),
+    ("s", "s", r"sort \+/-SIZE v"),
+    ("S", "S", r"sort SIZE v"),
+    ("R", "R", r"sort SIZE \^"),
+    ("R", "R", r"sort SIZE v"),
+    ("Home", "Home", r"^>.(dict|str) "),
+    ("Down", "Down", r"^[ ].(dict|str) .*\n>"),
+    ("Up", "Up", r"^>.(dict|str) "),
+    ("j", "j", r"^[ ].(dict|str) .*\n>"),
+    ("k", "k", r"^>.(dict|str) "),
+    ("PgDn", "PageDown", r"TYPE .*\n [\s\S]*^>"),
+    ("PgUp", "PageUp", r"^>.(dict|str) "),
+    ("Enter", "Enter", r"^Types > (dict|str) "),
+    ("Backspace", "BSpace", r"TYPE +COUNT"),
+    ("d", "d", r"changes are since the heap walk before"),
+    ("b", "b", r"changes count from the heap walk of \d"),
+    ("Space", "Space", r"FROZEN \d"),
+    ("p", "p", r"LIVE$"),
+    ("F5", "F5", r"walking the heap"),
+    ("w", "w", r"walking the heap"),
+    ("v", "v", r"^ *(heap|RSS) [│|]"),
+    ("T", "T", r"the plot spans 15m00s"),
+    ("g", "g", r"[▖▗▄▌▐▙▟█]"),
+    ("+", "+", r"a heap walk every 1s"),
+    ("-", "-", r"a heap walk every 2s"),
+    ("y", "y", r"copied: heapspy dump \d+ --sort bytes"),
+    ("z", "z", r"\A(?![\s\S]*now$)"),
+    ("z", "z", r" now"),
+    ("^L", "C-l", r"TYPE +COUNT"),
+]
+
+
+def help_keys(terminal: Terminal) -> set[str]:
+    """The names of all keys, as help has them."""
+    terminal.press("?")
+    found = set()
+    for key in ("Home", "PageDown", "End"):
+        terminal.press(key)
+        screen = terminal.until(r"Nothing is written" if key != "Home" else r"^ Enter  ")
+        table = screen.split("Help: ")[1].split("\n >  selected")[0]
+        for line in table.splitlines():
+            if re.match(r" \S", line) and line[19:20] == " " and line[20:21].strip():
+                found |= set(line[1:19].split())
+        if "Nothing is written" in screen and key == "Home":
+            break
+    terminal.press("Escape")
+    terminal.until(r"TYPE +COUNT")
+    return found
+
+
+@pytest.mark.parametrize("terminal", [(80, 24), (160, 50)], indirect=True, ids=["80x24", "160x50"])
+def test_every_key(terminal, heapspy, target):
+    start(terminal, heapspy, target, "--census", "2s")
+    driven = set()
+    for name, key, seen in KEYS:
+        terminal.press(key)
+        terminal.until(seen)
+        driven.add(name)
+
+    terminal.type("/")
+    terminal.until(r"filter: _")
+    terminal.type("cache")
+    terminal.until(r"filter: cache_")
+    terminal.press("Enter")
+    terminal.until(r"filter cache +2 of \d+|filter cache +1 of \d+")
+    terminal.press("Escape")
+    terminal.until(r"filter none")
+
+    terminal.press("C-z")
+    terminal.until(r"Stopped")
+    assert terminal.asked("alternate_on") == "0"
+    terminal.line("clear; fg")
+    terminal.until(r"LIVE$")
+    driven |= {"/", "^Z"}
+
+    named = help_keys(terminal)
+    ends = {"q": "q", "F10": "F10", "^C": "C-c"}
+    assert driven | set(ends) == named
+    for key in ends.values():
+        terminal.press(key)
+        if key != "q":  # the shell has forgotten what came after the command that it stopped
+            terminal.until(r"status=0\.")
+        terminal.assert_restored()
+        if key != "C-c":
+            start(terminal, heapspy, target)
+
+
+def test_resize(terminal, heapspy, target):
+    start(terminal, heapspy, target, "--census", "1s")
+    for columns, rows, seen in [
+        (160, 50, r"─ GC ─[\s\S]*─ Threads ─[\s\S]*─ Alloc ─"),
+        (120, 36, r"─ GC ─[\s\S]*─ Threads ─"),
+        (40, 10, r"\Aheapspy top +\d+.*\nRSS"),
+        (30, 8, r"\Atoo small\nneed 40x10"),
+        (80, 24, r"\[1 Types\][\s\S]*quit$"),
+    ]:
+        terminal.tmux("resize-window", "-x", str(columns), "-y", str(rows))
+        screen = terminal.until(seen)
+        assert max(map(len, screen.splitlines())) <= columns
+    terminal.press("q")
+    terminal.assert_restored()
+
+
+def test_leak_is_found(terminal, heapspy, target):
+    start(terminal, heapspy, target, "--census", "1s")
+    terminal.until(r"^! grew in \d+ of \d+ heap walks: app\.cache\.Entry, \+[\d,]+/min")
+    terminal.until(r"^[> ]!app\.cache\.Entry ")
+
+
+def test_target_goes(terminal, heapspy, target):
+    start(terminal, heapspy, target)
+    target.kill()
+    target.wait()
+    terminal.until(r"GONE \d\d:\d\d:\d\d$")
+    terminal.until(r"^GONE: ")
+    terminal.press("6")
+    terminal.until(r"! the process is gone")
+    terminal.press("1")
+    terminal.until(r"app\.cache\.Entry")
+    terminal.press("q")
+    terminal.until(r"status=0\.")
+    terminal.assert_restored()
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGSEGV, 139)])
+def test_ended_by_signal(terminal, heapspy, target, number, status):
+    terminal.line("ulimit -c 0")
+    start(terminal, heapspy, target)
+    os.kill(terminal.child(), number)
+    terminal.until(rf"status={status}\.")
+    terminal.assert_restored()
+    assert target.poll() is None
+
+
+def test_stopped_and_continued(terminal, heapspy, target):
+    start(terminal, heapspy, target)
+    os.kill(terminal.child(), signal.SIGSTOP)
+    terminal.until(r"Stopped")
+    terminal.line("fg")
+    terminal.until(r"LIVE$")
+    terminal.until(r"^Types ")
+    terminal.press("q")
+    terminal.assert_restored()
+
+
+@pytest.mark.parametrize("variable, coloured", [({}, True), ({"NO_COLOR": "1"}, False)], ids=["colour", "NO_COLOR"])
+def test_colour(terminal, heapspy, target, variable, coloured):
+    for name, value in variable.items():
+        terminal.line(f"export {name}={value}")
+    start(terminal, heapspy, target)
+    assert bool(re.search(r"\033\[[\d;]*3[0-7]m", terminal.screen("-e"))) == coloured
+    terminal.press("q")
+
+
+def test_selected_row_has_the_cursor(terminal, heapspy, target):
+    start(terminal, heapspy, target)
+    for key in ("Down", "Down", "Up"):
+        terminal.press(key)
+    screen = terminal.until(r"^ .\S+ .*\n>")
+    row = next(number for number, line in enumerate(screen.splitlines()) if line.startswith(">"))
+    assert (terminal.asked("cursor_y"), terminal.asked("cursor_x")) == (str(row), "0")
+
+
+def test_ascii(terminal, heapspy, target):
+    start(terminal, heapspy, target, "--ascii")
+    assert terminal.until(r"quit$").isascii()
+
+
+def test_no_terminal(heapspy, target):
+    done = heapspy.run("top", target.pid, "-n", "2", "-i", "0.1")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len([line for line in lines if " reading: rss " in line]) == 2
+    assert any(re.match(r"[\d:]{8} type: app\.cache\.Entry, count [\d,]+, 0/min, size ", line) for line in lines)
+
+
+def test_plain_until_it_is_gone(heapspy, target):
+    command = [heapspy.path, "top", str(target.pid), "--plain", "-i", "0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert " reading: " in watch.stdout.readline()
+        target.kill()
+        target.wait()
+        rest, errors = watch.communicate(timeout=PATIENCE)
+    assert watch.returncode == 3
+    assert re.search(r"warning: the process is gone: ", rest)
+    assert errors.startswith(f"heapspy: process {target.pid} is gone\n")
+
+
+def test_no_such_terminal(terminal, heapspy, target):
+    terminal.line(f"clear; TERM=nonsense {heapspy.path} top {target.pid}; echo status=$?.")
+    terminal.until(r"try: heapspy top \d+ --plain")
+    terminal.until(r"status=8\.")
