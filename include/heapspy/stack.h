@@ -52,8 +52,8 @@ struct heapspy_thread {
 	                      does; sanitised; NULL: not known */
 	enum heapspy_thread_state state;
 	bool holds_gil;
-	bool torn;         /* it changed whenever it was read: the frames may never
-	                      have been one stack */
+	bool torn;         /* it changed whenever it was read, or a part of it is missing:
+	                      the frames may never have been one stack */
 	bool cut;          /* there are more frames, older ones */
 	int64_t interpreter; /* id of the one whose code it runs */
 	struct heapspy_frame *frames; /* newest first */

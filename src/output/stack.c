@@ -66,7 +66,7 @@ static void emit_thread(struct emitter *emitter, const struct heapspy_thread *th
 		  thread->state ? heapspy_thread_state_name(thread->state) : NULL);
 	emit_flag(emitter, "holds_gil", in_row ? "gil" : "", thread->holds_gil, in_row ? "held" : "holds the GIL",
 		  "");
-	emit_flag(emitter, "torn", in_row ? NULL : "", thread->torn, "torn: it changed while it was read", "");
+	emit_flag(emitter, "torn", in_row ? NULL : "", thread->torn, "torn: these may not be of one stack", "");
 	emit_flag(emitter, "cut", in_row ? NULL : "", thread->cut, "cut: there are more frames", "");
 }
 

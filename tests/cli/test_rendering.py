@@ -93,7 +93,7 @@ target     pid 1   python3 -m 'app server'   /usr/bin/python3.11   up 2h 03m
 python     3.11.7   allocator pymalloc   layout cpython-3.11   from table
 capture    2023-11-14 22:13:20.250   running   took 42 us   torn stacks 1
 gc         idle
-thread     1   MainThread   running   holds the GIL   torn: it changed while it was read
+thread     1   MainThread   running   holds the GIL   torn: these may not be of one stack
 
   FUNCTION    WHERE
   wait        libc.so.6

@@ -5,10 +5,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
+import re
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 
+import catalogue
 import pytest
 import targets
 
@@ -25,9 +30,9 @@ class Stacks:
 
 
 @contextlib.contextmanager
-def standing(workplace: targets.Workplace, *arguments: str) -> Iterator[Stacks]:
+def standing(workplace: targets.Workplace, *arguments: str, **options) -> Iterator[Stacks]:
     path = workplace.shared / "-".join(["stacks", *arguments])
-    with workplace.start("stacks.py", workplace.as_target_sees(path), *arguments) as target:
+    with workplace.start("stacks.py", workplace.as_target_sees(path), *arguments, **options) as target:
         yield Stacks(target, json.loads(path.read_text()))
 
 
@@ -93,6 +98,54 @@ def test_stacks_of_a_snapshot(heapspy, stacks: Stacks, tmp_path: pathlib.Path) -
     document = heapspy.json("stack", path)
     assert_same(stacks, document)
     assert document["capture"]["mode"] == "file"
+
+
+# Not sid's: there gdb 13 leaves out what lies behind the guards that its C library puts into stacks.
+@pytest.mark.only(*(f"pyenv-{minor}" for minor in catalogue.PYENV_MINORS), "debian-3.11")
+@pytest.mark.skipif(not shutil.which("gcore"), reason="no gcore here")
+def test_stacks_of_a_core(heapspy, workplace: targets.Workplace, tmp_path: pathlib.Path) -> None:
+    with standing(workplace, "--few") as stacks:
+        command = ["gcore", "-o", tmp_path / "core", str(stacks.pid)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        path = tmp_path / f"core.{stacks.pid}"
+        assert_same(stacks, heapspy.json("stack", path))
+    path.unlink()
+
+
+@pytest.mark.needs_root
+@pytest.mark.only("pyenv-3.9", "debian-3.11", "pyenv-3.13")
+def test_stacks_in_a_namespace(heapspy, interpreter: catalogue.Interpreter, workplace: targets.Workplace) -> None:
+    """There its threads have other numbers; ours are those of this machine."""
+    argv = ["unshare", "--pid", "--fork", "--kill-child", *interpreter.argv]
+    with standing(workplace, "--few", argv=argv) as stacks:
+        children = pathlib.Path(f"/proc/{stacks.target.pid}/task/{stacks.target.pid}/children").read_text()
+        pid = int(children.split()[0])
+        assert stacks.pid == 1
+        document = heapspy.json("stack", pid)
+        tids = {int(tid) for tid in os.listdir(f"/proc/{pid}/task")}
+        assert {thread["tid"] for thread in document["threads"]} <= tids
+        inner = {int(tid): inner_number(pid, tid) for tid in os.listdir(f"/proc/{pid}/task")}
+        for thread in document["threads"]:
+            thread["tid"] = inner[thread["tid"]]
+        assert_same(stacks, document)
+
+
+def inner_number(pid: int, tid: str) -> int:
+    status = pathlib.Path(f"/proc/{pid}/task/{tid}/status").read_text()
+    return int(re.search(r"^NSpid:.*\t(\d+)$", status, re.MULTILINE)[1])
+
+
+def test_subinterpreter(heapspy, workplace: targets.Workplace) -> None:
+    with workplace.start("inner.py") as target:
+        document = heapspy.json("stack", target.pid)
+    assert [one["id"] for one in document["interpreters"]][0] == 0 and len(document["interpreters"]) == 2
+    found = {(thread["interpreter"] != 0, thread["tid"]): thread["frames"] for thread in document["threads"]}
+    outer = [tid for is_inner, tid in found if not is_inner and tid != target.pid]
+    frames = found[True, outer[0]]
+    assert [(frame["function"], frame["file"], frame["line"]) for frame in frames] == [
+        ("inside", frames[0]["file"], 3),
+        ("<module>", frames[0]["file"], 4),
+    ]
 
 
 def test_stacks_of_a_forked_child(heapspy, workplace: targets.Workplace) -> None:

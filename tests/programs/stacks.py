@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A target whose threads stand still in many kinds of places, and that says where.
 
-    stacks.py REPORT [--fork]
+    stacks.py REPORT [--few] [--fork]
 
 Every function below that has the decorator is a thread; it parks where its name says. Once all do, a thread
 of its own writes what sys._current_frames() and traceback say of the stacks to REPORT, as JSON, and says
-"ready". With --fork a child that has but its main thread is what rests. Ends with stdin.
+"ready". With --few there are but some; with --fork they are those of a child, which began with its main
+thread alone. Ends with stdin.
 """
 
 import ast
@@ -572,8 +573,9 @@ if "--fork" in sys.argv:
     if child:
         os.waitpid(child, 0)
         os._exit(0)
-    PLACES = PLACES[:3]
     TIDS.clear()
+if len(sys.argv) > 2:
+    PLACES = PLACES[:3]
 for function in PLACES:
     start(function)
 TIDS[threading.get_ident()] = threading.get_native_id()
