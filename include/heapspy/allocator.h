@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <heapspy/api.h>
+
 /* Blocks of one size. */
 struct heapspy_size_class {
 	uint32_t block;         /* size of a block */
@@ -18,6 +20,24 @@ struct heapspy_size_class {
 };
 
 #define HEAPSPY_SIZE_CLASSES 32
+
+/* X(NAME, name in JSON): dead objects kept for the next of their kind. */
+#define HEAPSPY_FREE_LISTS(X)                                                                      \
+	X(FLOATS, "float")                                                                         \
+	X(TUPLES, "tuple")                                                                         \
+	X(LISTS_, "list")                                                                          \
+	X(DICTS, "dict")                                                                           \
+	X(DICT_KEYS, "dict keys")
+
+enum heapspy_free_list {
+#define X(name, json_name) HEAPSPY_FREE_##name,
+	HEAPSPY_FREE_LISTS(X)
+#undef X
+	HEAPSPY_FREE_LIST_COUNT
+};
+
+/* Static text. */
+HEAPSPY_API const char *heapspy_free_list_name(enum heapspy_free_list list);
 
 /* pymalloc. arenas is 0 where it is not in use. */
 struct heapspy_allocator {
@@ -37,6 +57,7 @@ struct heapspy_allocator {
 	                                   dicts, items of lists, and the like */
 	uint64_t sparse_arenas; /* less than a tenth in use, and so kept from going back */
 	uint64_t sparse_bytes;  /* what they hold */
+	uint64_t free_lists[HEAPSPY_FREE_LIST_COUNT]; /* HEAPSPY_UNKNOWN for 3.8 and 3.9 */
 	struct heapspy_size_class classes[HEAPSPY_SIZE_CLASSES];
 };
 

@@ -10,6 +10,7 @@
 #include "heap/gc_lists.h"
 #include "heap/malloc_scan.h"
 #include "heap/pool_scan.h"
+#include "python/freelists.h"
 #include "python/gc.h"
 
 void census_free(struct census *census)
@@ -63,6 +64,7 @@ static bool report(struct census *census, struct counter *counter, const struct 
 			own->objects[generation] += list->length;
 	}
 	census->allocator = scan->totals;
+	freelists_count(counter->python, census->allocator.free_lists);
 	census->malloc = malloc_scan->totals;
 	census->glibc = malloc_scan->glibc;
 	malloc_scan->glibc = (struct glibc){0};

@@ -56,6 +56,21 @@ static void emit_classes(struct emitter *emitter, const struct heapspy_allocator
 	emit_end(emitter);
 }
 
+static void emit_free_lists(struct emitter *emitter, const struct heapspy_allocator *allocator,
+			    bool shown)
+{
+	emit_table(emitter, "free_lists", shown ? "" : NULL);
+	for (int i = 0; i < HEAPSPY_FREE_LIST_COUNT; i++) {
+		if (allocator->free_lists[i] == HEAPSPY_UNKNOWN)
+			continue;
+		emit_row(emitter);
+		emit_text(emitter, "kind", "free list", heapspy_free_list_name(i));
+		emit_count(emitter, "objects", "objects", allocator->free_lists[i]);
+		emit_end(emitter);
+	}
+	emit_end(emitter);
+}
+
 /* The type after `last` in the order of what they pin; NULL if there is none. */
 static const struct heapspy_type *next_pinning(const struct heapspy_dump *dump,
 					       const struct heapspy_type *last)
@@ -116,6 +131,7 @@ void emit_allocator(struct emitter *emitter, const struct heapspy_dump *dump, bo
 		   allocator->bytes_pool_headers + allocator->bytes_quantization +
 			   allocator->bytes_alignment);
 	emit_classes(emitter, allocator, classes);
+	emit_free_lists(emitter, allocator, classes);
 	emit_pinned(emitter, dump);
 	emit_end(emitter);
 }

@@ -97,6 +97,15 @@ def test_pymalloc(heapspy, interpreter: catalogue.Interpreter, workplace: target
     if "blocks_large" in ours and not interpreter.pydebug:
         # Between the count and the rest a few objects came and went.
         assert abs(ours["blocks_in_use"] + ours["blocks_large"] - blocks) <= 8
+    kinds = {"PyFloat": "float", "PyTuple": "tuple", "PyList": "list", "PyDict": "dict", "PyDictKeys": "dict keys"}
+    free = dict.fromkeys(kinds.values(), 0)
+    for objects, kind in re.findall(r"^ *(\d+) free (?:\d+-sized )?(\w+)Objects \*", stats, re.MULTILINE):
+        if kind in kinds:
+            free[kinds[kind]] += int(objects)
+    if interpreter.version_info >= (3, 10):
+        ours_free = {row["kind"]: row["objects"] for row in ours["free_lists"]}
+        # What prints the numbers takes from these lists itself.
+        assert all(abs(ours_free[kind] - free[kind]) <= 4 for kind in ours_free if kind != "dict keys" or free[kind])
     assert ours["pinned"]["arenas"] > 5 and {"tuple", "str"} <= {row["type"] for row in ours["pinned"]["types"]}
 
     if uordblks:
