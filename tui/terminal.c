@@ -180,7 +180,9 @@ void terminal_suspend(void)
 
 void terminal_resume(void)
 {
-	endwin();
+	/* Leaving twice would put the cursor where it once was. */
+	if (!isendwin())
+		endwin();
 	refresh();
 	terminal_repaint();
 }
