@@ -22,8 +22,8 @@
 #define SCHEMA "heapspy.dump/1"
 #define SCHEMA_OF_ANY_VERSION "heapspy.dump/"
 
-/* Some 400,000 types. What jansson makes of a text takes up to 20 times its size. */
-enum { LARGEST_FILE = 64 << 20 };
+/* Some 200,000 types. What jansson makes of a text takes up to 20 times its size. */
+enum { LARGEST_FILE = 32 << 20 };
 
 /* What is being read. The first error counts. */
 struct loader {

@@ -442,7 +442,7 @@ def test_absurd_numbers(files):
 
 def test_not_a_file(files):
     (files.directory / "directory").mkdir()
-    whys = {"./missing": "No such file", "./directory": "Is a directory", "/dev/zero": "more than 64 MiB"}
+    whys = {"./missing": "No such file", "./directory": "Is a directory", "/dev/zero": "more than 32 MiB"}
     for path, why in whys.items():
         message = files.fake.fails(9, "diff", "before.json", path, cwd=files.directory)
         assert f"cannot read the dump {path}\n" in message and why in message
