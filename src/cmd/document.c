@@ -3,8 +3,8 @@
  * Run by the build, not installed: what is written about the command line, from
  * the tables that it is parsed by.
  *
- *	document man TEMPLATE    the man page: the lines @COMMANDS@, @OPTIONS@ and
- *	                         @EXAMPLES@ of the template are filled in
+ *	document man TEMPLATE    the man page: the lines @COMMANDS@, @OPTIONS@, @KEYS@
+ *	                         and @EXAMPLES@ of the template are filled in
  *	document bash|zsh|fish   completions
  */
 #include <ctype.h>
@@ -15,6 +15,9 @@
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "cmd/help.h"
+#ifdef HEAPSPY_TUI
+#include "tui/tui.h"
+#endif
 
 /* Lists the PIDs that can be completed, and is quiet about what is wrong. */
 #define LIST_PIDS "heapspy ps --format csv 2>/dev/null | sed -n 's/^\\([0-9]*\\),.*/\\1/p'"
@@ -130,6 +133,22 @@ static void man_examples(void)
 	}
 }
 
+/* Those of the dashboard, where there is one. */
+static void man_keys(void)
+{
+#ifdef HEAPSPY_TUI
+	const char *names, *meaning;
+	printf(".SH KEYS\nOf the dashboard,\n.BR \"heapspy top\" :\n");
+	for (size_t i = 0; tui_key(i, &names, &meaning); i++) {
+		printf(".TP\n.B ");
+		roff(names);
+		printf("\n\\&");
+		roff(meaning);
+		printf("\n");
+	}
+#endif
+}
+
 static bool print_man(const char *path)
 {
 	FILE *template = fopen(path, "re");
@@ -141,6 +160,8 @@ static bool print_man(const char *path)
 			man_commands();
 		else if (strcmp(line, "@EXAMPLES@\n") == 0)
 			man_examples();
+		else if (strcmp(line, "@KEYS@\n") == 0)
+			man_keys();
 		else if (strcmp(line, "@OPTIONS@\n") == 0)
 			for (int id = 0; id < OPTION_IDS; id++)
 				man_option(id);
