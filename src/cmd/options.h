@@ -71,7 +71,7 @@ struct command;
 	X(FORMAT, 0, "format", "table|json|ndjson|csv", "form of the output",                  \
 	  "ndjson is JSON with each document on one line, which is also what gc writes for "   \
 	  "an interval. csv is the main table alone: types of dump and diff, processes of ps, " \
-	  "checks of doctor (with -v: offsets); gc has none.")                                \
+	  "checks of doctor (with -v: offsets); gc and stack have none.")                      \
 	X(COLOR, 0, "color", "auto|always|never", "use colours",                               \
 	  "auto, the default, uses them on a terminal unless NO_COLOR is set or TERM is "      \
 	  "dumb.")                                                                             \

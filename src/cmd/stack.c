@@ -24,7 +24,8 @@ static struct heapspy_error *run(const struct options *options)
 	if ((error = target_attach(options, &heapspy)) ||
 	    (error = heapspy_stack_read(heapspy, &how, &stack)))
 		return error;
-	output_stack(page.emitter, heapspy_target_info(heapspy), heapspy_python_info(heapspy), &stack);
+	output_stack(page.emitter, heapspy_target_info(heapspy), heapspy_python_info(heapspy),
+		     &stack);
 	return page_finish(&page);
 }
 

@@ -25,7 +25,8 @@ static struct heapspy_error *read_interpreters(struct python *python, struct hea
 		return error_no_memory();
 	for (size_t i = 0; i < python->interpreter_count; i++) {
 		const struct interpreter *interpreter = &python->interpreters[i];
-		uint64_t collecting = interpreter->gc + (uint64_t)OFFSET(layout, GcState, collecting);
+		uint64_t collecting =
+			interpreter->gc + (uint64_t)OFFSET(layout, GcState, collecting);
 		stack->interpreters[i] = (struct heapspy_stack_interpreter){
 			.id = interpreter->id,
 			.collecting = peek_i32(python->peek, collecting) != 0,
@@ -35,8 +36,8 @@ static struct heapspy_error *read_interpreters(struct python *python, struct hea
 	enum fault fault = peek_take_fault(python->peek);
 	if (fault == FAULT_NONE)
 		return NULL;
-	return error_from_fault(fault, python->interpreters[0].gc, "cannot read the collector of %s",
-				target_name(python->target));
+	return error_from_fault(fault, python->interpreters[0].gc,
+				"cannot read the collector of %s", target_name(python->target));
 }
 
 static struct heapspy_error *read_now(struct heapspy *heapspy, const struct thread_tasks *tasks,

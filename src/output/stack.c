@@ -64,10 +64,12 @@ static void emit_thread(struct emitter *emitter, const struct heapspy_thread *th
 	emit_id(emitter, "interpreter", mixed ? "interpreter" : NULL, thread->interpreter);
 	emit_text(emitter, "state", in_row ? "state" : "",
 		  thread->state ? heapspy_thread_state_name(thread->state) : NULL);
-	emit_flag(emitter, "holds_gil", in_row ? "gil" : "", thread->holds_gil, in_row ? "held" : "holds the GIL",
+	emit_flag(emitter, "holds_gil", in_row ? "gil" : "", thread->holds_gil,
+		  in_row ? "held" : "holds the GIL", "");
+	emit_flag(emitter, "torn", in_row ? NULL : "", thread->torn,
+		  "torn: these may not be of one stack", "");
+	emit_flag(emitter, "cut", in_row ? NULL : "", thread->cut, "cut: there are more frames",
 		  "");
-	emit_flag(emitter, "torn", in_row ? NULL : "", thread->torn, "torn: these may not be of one stack", "");
-	emit_flag(emitter, "cut", in_row ? NULL : "", thread->cut, "cut: there are more frames", "");
 }
 
 void emit_threads(struct emitter *emitter, const struct heapspy_threads *threads)
@@ -96,7 +98,8 @@ static void emit_capture(struct emitter *emitter, const struct heapspy_stack *st
 	emit_seconds(emitter, "pause", stack->pause > 0 ? "pause" : NULL, stack->pause);
 	emit_seconds(emitter, "duration", "took", stack->duration);
 	emit_flag(emitter, "one_instant", NULL, stack->one_instant, "", "");
-	emit_count(emitter, "torn", stack->threads.torn ? "torn stacks" : NULL, stack->threads.torn);
+	emit_count(emitter, "torn", stack->threads.torn ? "torn stacks" : NULL,
+		   stack->threads.torn);
 	emit_end(emitter);
 }
 

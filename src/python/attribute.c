@@ -9,7 +9,8 @@ enum { WORD_DICT = 24, WORD_VALUES = 32 };
 
 #define TYPE_INLINE_VALUES (UINT64_C(1) << 2) /* 3.13+ */
 
-static uint64_t find_in_values(struct python *python, uint64_t type, uint64_t values, const char *name)
+static uint64_t find_in_values(struct python *python, uint64_t type, uint64_t values,
+			       const char *name)
 {
 	uint64_t keys = peek_u64(python->peek,
 				 type + OFFSET(&python->layout, HeapTypeObject, ht_cached_keys));
@@ -29,7 +30,8 @@ static uint64_t find_managed(struct python *python, uint64_t object, uint64_t ty
 		values = dict & 1 ? dict + 1 : 0;
 		dict = dict & 1 ? 0 : dict;
 	} else if (flags & TYPE_INLINE_VALUES) {
-		int64_t size = peek_i64(python->peek, type + OFFSET(layout, TypeObject, tp_basicsize));
+		int64_t size =
+			peek_i64(python->peek, type + OFFSET(layout, TypeObject, tp_basicsize));
 		values = object + (uint64_t)size + (uint64_t)OFFSET(layout, DictValues, values);
 	}
 	if (dict)

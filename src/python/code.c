@@ -81,8 +81,9 @@ bool codes_is_code(struct codes *codes, uint64_t address)
 static void read_parts(struct python *python, uint64_t address, uint64_t parts[CODE_PARTS])
 {
 	const struct layout *layout = &python->layout;
-	int32_t name = HAS(layout, CodeObject, co_qualname) ? OFFSET(layout, CodeObject, co_qualname)
-							     : OFFSET(layout, CodeObject, co_name);
+	int32_t name = HAS(layout, CodeObject, co_qualname)
+			       ? OFFSET(layout, CodeObject, co_qualname)
+			       : OFFSET(layout, CodeObject, co_name);
 	parts[0] = peek_u64(python->peek, address + name);
 	parts[1] = peek_u64(python->peek, address + OFFSET(layout, CodeObject, co_filename));
 	parts[2] = peek_u64(python->peek, address + OFFSET(layout, CodeObject, co_linetable));
@@ -91,8 +92,9 @@ static void read_parts(struct python *python, uint64_t address, uint64_t parts[C
 /* A str, or NULL and a fault. */
 static char *read_text(struct python *python, uint64_t object)
 {
-	uint64_t flags = peek_u64(python->peek, type_of(python, object) +
-							OFFSET(&python->layout, TypeObject, tp_flags));
+	uint64_t flags =
+		peek_u64(python->peek,
+			 type_of(python, object) + OFFSET(&python->layout, TypeObject, tp_flags));
 	if (flags & TYPE_UNICODE_SUBCLASS)
 		return unicode_read(python->peek, &python->layout, object);
 	peek_raise(python->peek, FAULT_STRANGE);
@@ -124,8 +126,8 @@ static struct code *read_code(struct codes *codes, uint64_t address,
 	code->address = address;
 	memcpy(code->parts, parts, sizeof(code->parts));
 	code->format = lines_format(python->hexversion);
-	code->first_line =
-		peek_i32(python->peek, address + OFFSET(&python->layout, CodeObject, co_firstlineno));
+	code->first_line = peek_i32(python->peek,
+				    address + OFFSET(&python->layout, CodeObject, co_firstlineno));
 	code->function = read_text(python, parts[0]);
 	code->file = read_text(python, parts[1]);
 	read_table(python, code);
@@ -137,7 +139,8 @@ int32_t code_line(const struct code *code, int64_t position)
 	int32_t line;
 	if (!code->table && position >= 0)
 		return LINE_NONE;
-	return lines_find(code->format, code->table, code->length, code->first_line, position, &line)
+	return lines_find(code->format, code->table, code->length, code->first_line, position,
+			  &line)
 		       ? line
 		       : LINE_NONE;
 }

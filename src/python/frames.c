@@ -67,7 +67,8 @@ static bool read_frame_object(struct frames *frames, struct frame *frame, uint64
 	struct python *python = frames->python;
 	const struct layout *layout = &python->layout;
 	frame->code = peek_u64(python->peek, frame->address + OFFSET(layout, FrameObject, f_code));
-	frame->position = peek_i32(python->peek, frame->address + OFFSET(layout, FrameObject, f_lasti));
+	frame->position =
+		peek_i32(python->peek, frame->address + OFFSET(layout, FrameObject, f_lasti));
 	/* 3.10 counts instructions: Include/cpython/frameobject.h. */
 	if (python_since(python, PYTHON_VERSION(3, 10)) && frame->position > 0)
 		frame->position *= 2;
@@ -96,7 +97,8 @@ static bool read_interpreter_frame(struct frames *frames, struct frame *frame, u
 	uint64_t instruction =
 		peek_u64(peek, frame->address + OFFSET(layout, InterpreterFrame, instr_ptr));
 	frame->position = (int64_t)(instruction - first);
-	int32_t traceable = peek_i32(peek, frame->code + OFFSET(layout, CodeObject, co_firsttraceable));
+	int32_t traceable =
+		peek_i32(peek, frame->code + OFFSET(layout, CodeObject, co_firsttraceable));
 	return owner == OWNER_GENERATOR || frame->position >= (int64_t)traceable * 2;
 }
 

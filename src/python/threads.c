@@ -58,8 +58,8 @@ enum fault threads_list(struct python *python, const struct interpreter *interpr
 	struct thread_states threads = {0};
 	peek_take_fault(peek);
 	uint64_t holder = gil_holder(python, interpreter);
-	uint64_t address =
-		peek_u64(peek, interpreter->address + OFFSET(layout, InterpreterState, threads_head));
+	uint64_t address = peek_u64(peek, interpreter->address +
+						  OFFSET(layout, InterpreterState, threads_head));
 	while (address) {
 		struct thread_state state = {
 			.address = address,
@@ -200,7 +200,8 @@ void threads_visit_names(struct python *python, const struct interpreter *interp
 	peek_take_fault(peek);
 	uint64_t modules =
 		peek_u64(peek, interpreter->address + OFFSET(layout, InterpreterState, modules));
-	uint64_t module = is_dict(python, modules) ? dict_find(peek, layout, modules, "threading") : 0;
+	uint64_t module =
+		is_dict(python, modules) ? dict_find(peek, layout, modules, "threading") : 0;
 	uint64_t dict = module ? peek_u64(peek, module + OFFSET(layout, ModuleObject, md_dict)) : 0;
 	uint64_t active = is_dict(python, dict) ? dict_find(peek, layout, dict, "_active") : 0;
 	struct name_visit how = {python, visit, context};

@@ -65,7 +65,8 @@ static void put_code(struct fixture *fixture)
 {
 	put(fixture, AT_TEXT + AT(Object, ob_type), AT_STR_TYPE, 8);
 	put(fixture, AT_TEXT + AT(ASCIIObject, length), 3, 8);
-	uint32_t state = 1u << AT(ASCIIObject, state_kind) % 32 | 1u << AT(ASCIIObject, state_compact) % 32 |
+	uint32_t state = 1u << AT(ASCIIObject, state_kind) % 32 |
+			 1u << AT(ASCIIObject, state_compact) % 32 |
 			 1u << AT(ASCIIObject, state_ascii) % 32;
 	put(fixture, AT_TEXT + AT(ASCIIObject, state_kind) / 32 * 4, state, 4);
 	put(fixture, AT_TEXT + (uint64_t)SIZEOF(&fixture->python.layout, ASCIIObject), 0x6e7572, 8);
@@ -94,7 +95,8 @@ static int set_up(void **state)
 	put(fixture, AT_THREAD + AT(ThreadState, cframe), AT_CFRAME, 8);
 	put(fixture, AT_CFRAME + AT(CFrame, current_frame), frame_at(0), 8);
 
-	const struct fake_piece piece = {.address = BASE, .length = MEMORY, .bytes = fixture->bytes};
+	const struct fake_piece piece = {
+		.address = BASE, .length = MEMORY, .bytes = fixture->bytes};
 	fixture->python.target = fake_target_new(&piece, 1);
 	fixture->python.peek = peek_new(fixture->python.target);
 	fixture->frames = frames_new(&fixture->python);
@@ -134,12 +136,14 @@ static void test_whole(void **state)
 	assert_int_equal(fixture->list.items[1].address, frame_at(1));
 
 	struct frame_place place;
-	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place), FAULT_NONE);
+	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place),
+			 FAULT_NONE);
 	assert_string_equal(place.function, "run");
 	assert_string_equal(place.file, "run");
 	assert_int_equal(place.line, 9);
 	/* Beyond the table. */
-	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[1], &place), FAULT_NONE);
+	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[1], &place),
+			 FAULT_NONE);
 	assert_int_equal(place.line, LINE_NONE);
 }
 
@@ -208,15 +212,18 @@ static void test_hostile_code(void **state)
 	/* A table longer than memory, then one that is too long to be one. */
 	put(fixture, AT_LINES + AT(VarObject, ob_size), MEMORY, 8);
 	peek_forget(fixture->python.peek);
-	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place), FAULT_UNMAPPED);
+	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place),
+			 FAULT_UNMAPPED);
 	put(fixture, AT_LINES + AT(VarObject, ob_size), UINT64_MAX, 8);
 	peek_forget(fixture->python.peek);
-	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place), FAULT_NONE);
+	assert_int_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place),
+			 FAULT_NONE);
 	assert_int_equal(place.line, LINE_NONE);
 	/* A name that is no str. */
 	put(fixture, AT_CODE + AT(CodeObject, co_qualname), AT_LINES, 8);
 	peek_forget(fixture->python.peek);
-	assert_int_not_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place), FAULT_NONE);
+	assert_int_not_equal(frames_describe(fixture->frames, &fixture->list.items[0], &place),
+			     FAULT_NONE);
 }
 
 int main(void)

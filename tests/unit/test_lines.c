@@ -15,7 +15,8 @@ enum { FIRST = 100, MISSING = INT32_MIN };
 	})
 
 /* From memory that ends where the table does, so that tools see what is beyond. */
-static int32_t line_in(enum line_format format, const uint8_t *table, size_t length, int64_t position)
+static int32_t line_in(enum line_format format, const uint8_t *table, size_t length,
+		       int64_t position)
 {
 	uint8_t *copy = malloc(length ? length : 1);
 	assert_non_null(copy);
@@ -122,7 +123,8 @@ static void test_hostile_locations(void **state)
 	assert_int_equal(LINE_OF(LINES_LOCATIONS, 0, ENTRY(13, 1), 64, 64, 64, 64, 64, 64, 64, 64),
 			 MISSING);
 	/* One so large that the line is none. */
-	assert_int_equal(LINE_OF(LINES_LOCATIONS, 0, ENTRY(13, 1), 126, 127, 127, 127, 127, 63), MISSING);
+	assert_int_equal(LINE_OF(LINES_LOCATIONS, 0, ENTRY(13, 1), 126, 127, 127, 127, 127, 63),
+			 MISSING);
 }
 
 /* Whatever the bytes are: no line, or a line, and nothing beyond the table. */
