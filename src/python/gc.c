@@ -66,6 +66,17 @@ static uint64_t ring_statistics(struct peek *peek, const struct layout *layout, 
 	return ring + (unsigned)items + newest * entry;
 }
 
+/* Whose count gc.get_count() gives at a place: the incremental collector begins with
+ * the old space that it visits. */
+static unsigned counted_generation(struct peek *peek, const struct layout *layout, uint64_t gc,
+				   unsigned place)
+{
+	if (place == 0 || gc_collector(layout) != HEAPSPY_COLLECTOR_INCREMENTAL)
+		return place;
+	bool second = peek_i32(peek, gc + OFFSET(layout, GcState, visited_space)) & 1;
+	return second ? 3 - place : place;
+}
+
 enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 		   struct heapspy_gc *ret_gc)
 {
@@ -80,12 +91,13 @@ enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 	if (garbage) /* a list, made when the module is first needed */
 		state.garbage = peek_u64(peek, garbage + OFFSET(layout, VarObject, ob_size));
 	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++) {
-		uint64_t generation = generation_address(layout, gc, i);
+		uint64_t generation = generation_address(layout, gc, counted_generation(peek, layout, gc, i));
+		uint64_t thresholds = generation_address(layout, gc, i);
 		uint64_t stats = SIZEOF(layout, GcStats) != LAYOUT_NONE
 					 ? ring_statistics(peek, layout, gc, i)
 					 : flat_statistics(layout, gc, i);
 		state.generations[i] = (struct heapspy_generation){
-			.threshold = peek_i32(peek, generation + OFFSET(layout, GcGeneration, threshold)),
+			.threshold = peek_i32(peek, thresholds + OFFSET(layout, GcGeneration, threshold)),
 			.count = peek_i32(peek, generation + OFFSET(layout, GcGeneration, count)),
 			.objects = HEAPSPY_UNKNOWN,
 			.collections = peek_i64(peek, stats + OFFSET(layout, GcGenerationStats, collections)),
@@ -94,6 +106,9 @@ enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 				peek_i64(peek, stats + OFFSET(layout, GcGenerationStats, uncollectable)),
 		};
 	}
+	/* gc_get_threshold_impl() of 3.14.0 gives two. */
+	if (state.collector == HEAPSPY_COLLECTOR_INCREMENTAL)
+		state.generations[2].threshold = 0;
 	enum fault fault = peek_take_fault(peek);
 	if (fault == FAULT_NONE)
 		*ret_gc = state;
@@ -129,8 +144,9 @@ bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc)
 		}
 		circular += found;
 	}
-	/* While a generation is collected its _gc_prev words hold counts, and the
-	 * younger ones are being merged into it: three of the four may look broken. */
+	/* While a generation is collected its _gc_prev words hold counts and its list may
+	 * look broken; the younger ones are empty then, and whole. The permanent one alone
+	 * proves nothing: it lies where it does in both kinds of 3.13. */
 	bool collecting = peek_i32(peek, gc + OFFSET(layout, GcState, collecting)) == 1;
-	return peek_take_fault(peek) == FAULT_NONE && circular >= (collecting ? 1 : GC_HEADS);
+	return peek_take_fault(peek) == FAULT_NONE && circular >= (collecting ? 2 : GC_HEADS);
 }

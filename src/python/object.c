@@ -29,6 +29,15 @@ static bool find_at(struct python *python, struct types *types, const uint8_t *b
 	return true;
 }
 
+/* 3.14+: a dead object on a free list has a link for its refcount, and its type. An
+ * int among them may look like a GC head before an object. */
+static bool is_freed_at(struct python *python, struct types *types, const uint8_t *block, size_t size)
+{
+	size_t type = python->hook_bytes + (size_t)OFFSET(&python->layout, Object, ob_type);
+	return python_since(python, PYTHON_VERSION(3, 14)) && type + 8 <= size &&
+	       types_find(types, object_word(block, type)) != TYPES_NONE;
+}
+
 bool object_find(struct python *python, struct types *types, const uint8_t *block, size_t size,
 		 struct found_object *ret_found)
 {
@@ -42,7 +51,8 @@ bool object_find(struct python *python, struct types *types, const uint8_t *bloc
 		bool untracked = next == 0 && prev <= 1;
 		if (!untracked && !(object_is_link(next) && object_is_prev(prev)))
 			continue;
-		if (!find_at(python, types, block, size, prefix, ret_found))
+		if (!find_at(python, types, block, size, prefix, ret_found) ||
+		    is_freed_at(python, types, block, size))
 			continue;
 		ret_found->next = next & GC_POINTER_MASK;
 		return true;

@@ -32,7 +32,7 @@ struct heapspy_error *identity_gone_error(const struct identity *identity)
 static struct heapspy_error *no_process_error(pid_t pid)
 {
 	struct heapspy_error *error = error_new(HEAPSPY_NO_PROCESS, "no process %d", pid);
-	return error_why(error, "no process has this PID");
+	return error_remedy(error_why(error, "no process has this PID"), "heapspy ps");
 }
 
 static struct heapspy_error *open_directory(pid_t pid, int *ret_fd)
@@ -124,7 +124,7 @@ static struct heapspy_error *check_kind(struct identity *identity)
 	}
 	if (stat.flags & PF_KTHREAD) {
 		error = error_new(HEAPSPY_NOT_PYTHON, "process %d is not Python", identity->pid);
-		return error_why(error, "it is a thread of the kernel");
+		return error_remedy(error_why(error, "it is a thread of the kernel"), "heapspy ps");
 	}
 	if (!identity_living_task(identity)) {
 		/* An exec by another thread than the first: that one takes over the PID, and
