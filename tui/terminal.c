@@ -108,7 +108,12 @@ bool terminal_begin(bool colour)
 {
 	if (tcgetattr(STDIN_FILENO, &before) != 0)
 		return false;
-	/* initscr() would end the program where the terminal is not known. */
+	/* initscr() would end the program where the terminal is not known, newterm()
+	 * loses memory then. */
+	int status;
+	if (setupterm(NULL, STDOUT_FILENO, &status) != OK)
+		return false;
+	del_curterm(cur_term);
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen)
 		return false;
