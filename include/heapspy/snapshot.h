@@ -16,10 +16,15 @@
 #include <heapspy/attach.h>
 #include <heapspy/error.h>
 
-/* As those of heapspy_dump(). */
 struct heapspy_snapshot_options {
-	bool stop;
+	bool stop; /* as of heapspy_dump() */
 	double max_pause;
+	/* Leave text out: what str and bytes objects say, text of eight and more ASCII
+	 * characters elsewhere, what was freed, and the arguments of the program. All
+	 * structure and every size stays. Names stay too: interned strings (identifiers,
+	 * attributes), types, modules, functions and source files; and numbers, and short
+	 * or other text that is in no str or bytes object. */
+	bool without_text;
 };
 
 struct heapspy_snapshot {

@@ -174,6 +174,10 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		error = parse_choice(id, text, &choice);
 		options->layout = (enum heapspy_layout_source)choice;
 		return error;
+	case OPTION_STRINGS:
+		error = parse_choice(id, text, &choice);
+		options->without_text = choice == 1;
+		return error;
 	case OPTION_STOP:
 		options->stop = true;
 		return NULL;

@@ -54,6 +54,13 @@ struct command;
 	X(MAX_PAUSE, 0, "max-pause", "DURATION", "with --stop: for at most so long",           \
 	  "250ms unless it is given. If it looks as if that were not enough the process is "   \
 	  "not stopped at all; if it turns out not to be, it is let go: exit status 6.")       \
+	X(STRINGS, 0, "strings", "all|none", "text of the process in a snapshot",              \
+	  "none replaces what str and bytes objects say, and text of eight and more ASCII "    \
+	  "characters anywhere else in the memory of the process, and leaves out its "         \
+	  "arguments. All objects and sizes stay as they are. What remains: names, which are " \
+	  "interned strings (identifiers, attributes, keys that were written as literals), "   \
+	  "types, modules, functions and source files; numbers; other text that is in no str " \
+	  "or bytes object.")                                                                  \
 	X(SORT, 0, "sort", "COLUMN", "sort by this column",                                    \
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
@@ -129,6 +136,7 @@ struct options {
 	const char *file; /* a core in place of a process, NULL: none */
 	enum heapspy_layout_source layout;
 	bool stop;
+	bool without_text;
 	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */
 	double after;    /* seconds, 0: not given */

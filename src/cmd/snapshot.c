@@ -38,7 +38,11 @@ static struct heapspy_error *open_file(const struct options *options, struct out
 static struct heapspy_error *write_it(const struct options *options, struct output *output,
 				      struct heapspy_snapshot *ret_snapshot)
 {
-	struct heapspy_snapshot_options how = {.stop = options->stop, .max_pause = options->max_pause};
+	struct heapspy_snapshot_options how = {
+		.stop = options->stop,
+		.max_pause = options->max_pause,
+		.without_text = options->without_text,
+	};
 	char text[256], what[300];
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
@@ -108,9 +112,9 @@ const struct command command_snapshot = {
 		"it makes a smaller one. Large buffers without pointers in them, such as the numbers "
 		"of an array, are left out.\n\n"
 		"Only its owner can read the file: all that the process keeps in its memory is in "
-		"it, passwords as well. Pages of zeros take no space on the disk: copy it with a "
+		"it, passwords as well, unless --strings none leaves text out. Pages of zeros take no space on the disk: copy it with a "
 		"tool that leaves holes as they are (cp, rsync -S, tar -S).",
-	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) |
+	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) | OPTION(STRINGS) |
 		   OPTION(OUTPUT) | OPTION(FORCE),
 	.takes = {OPTION_PID},
 	.take_count = 1,
@@ -120,6 +124,7 @@ const struct command command_snapshot = {
 		(const struct example[]){
 			{"snapshot 4711 -o heap.core", "what process 4711 holds now"},
 			{"snapshot 4711 --stop -o heap.core", "the same, of one instant"},
+			{"snapshot 4711 --strings none -o heap.core", "to give away: names and numbers, no text"},
 			{0},
 		},
 	.run = run,

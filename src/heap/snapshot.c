@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/attach.h"
+#include "heap/censor.h"
 #include "heap/instant.h"
 #include "heap/snapshot_about.h"
 #include "heap/stop_plan.h"
@@ -15,7 +16,7 @@ DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
 
 /* The account of memory cannot be made from the file: it comes along. */
 static struct heapspy_error *describe(struct heapspy *heapspy, const struct heapspy_snapshot *snapshot,
-				      char **ret_about)
+				      bool without_text, char **ret_about)
 {
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *dump = NULL;
 	struct heapspy_error *error = heapspy_dump(heapspy, NULL, &dump);
@@ -29,30 +30,41 @@ static struct heapspy_error *describe(struct heapspy *heapspy, const struct heap
 		.version = heapspy->python_info.version,
 		.memory = dump->memory,
 	};
+	char *program[] = {about.target.command[0], NULL};
+	if (without_text)
+		about.target.command = program;
 	*ret_about = snapshot_about_format(&about);
 	return *ret_about ? NULL : error_no_memory();
 }
 
 static struct heapspy_error *take(struct heapspy *heapspy, int fd, const char *about,
-				  struct core_written *ret_written)
+				  bool without_text, struct core_written *ret_written)
 {
+	CLEANUP(censor_freep) struct censor *censor = NULL;
+	struct heapspy_error *error = without_text ? censor_new(heapspy->python, &censor) : NULL;
 	struct left_out left_out;
-	struct heapspy_error *error = stop_plan_make(heapspy->python, &left_out);
-	if (error)
+	if (error || (error = stop_plan_make(heapspy->python, &left_out)))
 		return error;
-	error = core_write(heapspy->target, fd, about,
-			   &(struct core_left_out){left_out.items, left_out.count}, ret_written);
+	struct core_writing writing = {
+		.about = about,
+		.left_out = left_out.items,
+		.left_out_count = left_out.count,
+		.filter = censor ? censor_piece : NULL,
+		.context = censor,
+		.without_arguments = without_text,
+	};
+	error = core_write(heapspy->target, fd, &writing, ret_written);
 	left_out_fini(&left_out);
 	return error;
 }
 
-static struct heapspy_error *describe_and_take(struct heapspy *heapspy, int fd,
+static struct heapspy_error *describe_and_take(struct heapspy *heapspy, int fd, bool without_text,
 					       struct heapspy_snapshot *snapshot)
 {
 	CLEANUP(freep) char *about = NULL;
 	struct core_written written;
-	struct heapspy_error *error = describe(heapspy, snapshot, &about);
-	if (error || (error = take(heapspy, fd, about, &written)))
+	struct heapspy_error *error = describe(heapspy, snapshot, without_text, &about);
+	if (error || (error = take(heapspy, fd, about, without_text, &written)))
 		return error;
 	snapshot->size = written.size;
 	snapshot->stored = written.stored;
@@ -61,18 +73,19 @@ static struct heapspy_error *describe_and_take(struct heapspy *heapspy, int fd,
 	return attach_verify(heapspy);
 }
 
-static struct heapspy_error *take_at_once(struct heapspy *heapspy, double max_pause, int fd,
+static struct heapspy_error *take_at_once(struct heapspy *heapspy,
+					  const struct heapspy_snapshot_options *options, int fd,
 					  struct heapspy_snapshot *snapshot)
 {
 	struct instant instant;
-	struct heapspy_error *error = instant_begin(heapspy, max_pause, &instant);
+	struct heapspy_error *error = instant_begin(heapspy, options->max_pause, &instant);
 	if (error)
 		return error;
 	snapshot->mode = instant_mode(&instant);
 	snapshot->time = instant.time;
 	snapshot->pause = instant.report.pause;
 	snapshot->one_instant = instant.report.one_instant;
-	error = describe_and_take(heapspy, fd, snapshot);
+	error = describe_and_take(heapspy, fd, options->without_text, snapshot);
 	instant_end(&instant);
 	return error;
 }
@@ -88,10 +101,12 @@ struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy,
 		.pause = heapspy->pause,
 		.one_instant = attach_is_file(heapspy),
 	};
-	bool stop = options && options->stop && !attach_is_file(heapspy);
+	static const struct heapspy_snapshot_options plain;
+	options = options ?: &plain;
 	struct heapspy_error *error =
-		stop ? take_at_once(heapspy, options->max_pause, fd, &snapshot)
-		     : describe_and_take(heapspy, fd, &snapshot);
+		options->stop && !attach_is_file(heapspy)
+			? take_at_once(heapspy, options, fd, &snapshot)
+			: describe_and_take(heapspy, fd, options->without_text, &snapshot);
 	if (error) {
 		/* What went wrong may only be that the process went. */
 		struct heapspy_error *gone = attach_verify(heapspy);

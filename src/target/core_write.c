@@ -13,6 +13,7 @@
 enum {
 	PAGE = 4096,
 	CHUNK = 1 << 20,
+	PIECE = 1 << 14, /* what is skipped never ends within one: a pool of pymalloc */
 	PAGES = CHUNK / PAGE,
 };
 
@@ -24,7 +25,7 @@ enum {
  * notes, memory. */
 struct writer {
 	struct target *source;
-	const struct core_left_out *left_out;
+	const struct core_writing *writing;
 	size_t next_left_out;
 	int fd;
 	int errnum;        /* the first error of writing */
@@ -140,6 +141,13 @@ static void store(struct writer *writer, const struct mapping *mapping, uint64_t
 		writer->written.missing += length;
 }
 
+static void filter(struct writer *writer, const struct mapping *mapping, uint64_t address,
+		   size_t length)
+{
+	if (writer->writing->filter && !mapping_is_file(mapping))
+		writer->writing->filter(writer->writing->context, address, writer->buffer, length);
+}
+
 /* A chunk in which something is missing: page by page. */
 static void store_in_part(struct writer *writer, const struct mapping *mapping, uint64_t address,
 			  size_t length)
@@ -152,6 +160,7 @@ static void store_in_part(struct writer *writer, const struct mapping *mapping, 
 			.length = length - at < PAGE ? (uint32_t)(length - at) : PAGE,
 		};
 	target_read_many(writer->source, writer->reads, count);
+	filter(writer, mapping, address, length);
 	at = 0;
 	for (size_t i = 0; i < count; at += writer->reads[i++].length) {
 		if (writer->reads[i].fault == FAULT_NONE)
@@ -171,11 +180,13 @@ static void store_in_part(struct writer *writer, const struct mapping *mapping, 
 /* The range to be left out that ends behind `address`; NULL if there is none. */
 static const struct address_range *left_out_after(struct writer *writer, uint64_t address)
 {
-	const struct core_left_out *left_out = writer->left_out;
-	while (writer->next_left_out < left_out->count &&
-	       left_out->items[writer->next_left_out].end <= address)
+	const struct core_writing *writing = writer->writing;
+	while (writer->next_left_out < writing->left_out_count &&
+	       writing->left_out[writer->next_left_out].end <= address)
 		writer->next_left_out++;
-	return writer->next_left_out < left_out->count ? &left_out->items[writer->next_left_out] : NULL;
+	return writer->next_left_out < writing->left_out_count
+		       ? &writing->left_out[writer->next_left_out]
+		       : NULL;
 }
 
 static enum fault put_mapping(struct writer *writer, const struct mapping *mapping, uint64_t length)
@@ -191,7 +202,8 @@ static enum fault put_mapping(struct writer *writer, const struct mapping *mappi
 			at += rest;
 			continue;
 		}
-		uint64_t next = target_next_data(writer->source, at, stop);
+		uint64_t next = target_next_data(writer->source, at, stop) & ~(uint64_t)(PIECE - 1);
+		next = next > at ? next : at;
 		writer->written.memory += next - at;
 		if (next > at) { /* zeros: a hole */
 			if (!take_in(writer, mapping, at, next - at))
@@ -199,15 +211,18 @@ static enum fault put_mapping(struct writer *writer, const struct mapping *mappi
 			at = next;
 			continue;
 		}
-		size_t part = stop - at < CHUNK ? stop - at : CHUNK, covered = 0;
+		size_t whole = CHUNK - at % CHUNK, covered = 0;
+		size_t part = stop - at < whole ? stop - at : whole;
 		writer->written.memory += part;
 		enum fault fault = target_read_some(writer->source, at, writer->buffer, part, &covered);
 		if (fault == FAULT_GONE)
 			return fault;
-		if (fault == FAULT_NONE && covered == part)
+		if (fault == FAULT_NONE && covered == part) {
+			filter(writer, mapping, at, part);
 			store(writer, mapping, at, writer->buffer, part);
-		else
+		} else {
 			store_in_part(writer, mapping, at, part);
+		}
 		at += part;
 	}
 	leave_out(writer, mapping->end - end);
@@ -295,8 +310,17 @@ static struct heapspy_error *write_all(struct writer *writer, const uint64_t *si
 	return NULL;
 }
 
-struct heapspy_error *core_write(struct target *source, int fd, const char *about,
-				 const struct core_left_out *left_out,
+/* The name of the program stays. */
+static void drop_arguments(struct core_process *process)
+{
+	char *text = process->psinfo.pr_psargs;
+	size_t size = sizeof(process->psinfo.pr_psargs), length = strnlen(text, size);
+	char *blank = memchr(text, ' ', length);
+	if (blank)
+		memset(blank, 0, (size_t)(text + size - blank));
+}
+
+struct heapspy_error *core_write(struct target *source, int fd, const struct core_writing *writing,
 				 struct core_written *ret_written)
 {
 	const struct maps *maps = target_maps(source);
@@ -304,14 +328,17 @@ struct heapspy_error *core_write(struct target *source, int fd, const char *abou
 	size_t notes_length = 0;
 	if (!core_process_learn(source, &process))
 		return error_no_memory();
-	CLEANUP(freep) uint8_t *notes = core_format_notes(&process, maps, about, &notes_length);
+	if (writing->without_arguments)
+		drop_arguments(&process);
+	CLEANUP(freep) uint8_t *notes =
+		core_format_notes(&process, maps, writing->about, &notes_length);
 	core_process_fini(&process);
 	CLEANUP(freep) uint64_t *sizes = core_choose(source);
 	CLEANUP(freep) struct writer *writer = calloc(1, sizeof(*writer));
 	if (!notes || !sizes || !writer)
 		return error_no_memory();
 	writer->source = source;
-	writer->left_out = left_out;
+	writer->writing = writing;
 	writer->fd = fd;
 	writer->capacity = 1 + SPARE_SEGMENTS;
 	CLEANUP(freep) Elf64_Phdr *segments =

@@ -15,6 +15,8 @@
 #ifndef TARGET_CORE_WRITE_H
 #define TARGET_CORE_WRITE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <heapspy/error.h>
@@ -29,17 +31,24 @@ struct core_written {
 	uint64_t missing; /* of that, what could not be had */
 };
 
-/* What is not wanted either: whole pages, by address. */
-struct core_left_out {
-	const struct address_range *items;
-	size_t count;
+/* A copy of private memory that is no part of a program's file, on its way to the
+ * file: a piece between multiples of 1 MiB of the address space, or of a mapping. */
+typedef void core_filter(void *context, uint64_t address, uint8_t *bytes, size_t length);
+
+struct core_writing {
+	const char *about; /* text of the snapshot's own note */
+	const struct address_range *left_out; /* not wanted either: whole pages, by address */
+	size_t left_out_count;
+	core_filter *filter; /* may change what is written; NULL: nobody does */
+	void *context;       /* of it */
+	bool without_arguments; /* those of the program are left out of the notes */
 };
 
 /* `fd` is of an empty regular file, opened for writing; it is written with write()
- * and lseek() alone. `about`: text of the snapshot's own note.
+ * and lseek() alone.
  * HEAPSPY_OUTPUT, with errno; HEAPSPY_GONE. */
-struct heapspy_error *core_write(struct target *source, int fd, const char *about,
-				 const struct core_left_out *left_out,
+struct heapspy_error *core_write(struct target *source, int fd,
+				 const struct core_writing *writing,
 				 struct core_written *ret_written);
 
 #endif

@@ -15,7 +15,7 @@
 
 enum { PAGE = 4096, PROGRAM = 0x400000, LIBRARY = 0x500000, HEAP = 0x1000000 };
 
-static const struct core_left_out nothing;
+static const struct core_writing plain = {.about = "{\"a\": 1}"};
 
 static uint8_t heap[64 * PAGE], library[PAGE], data[PAGE];
 
@@ -40,7 +40,7 @@ static struct target *write_and_open(struct target *source, struct core_written 
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	struct target *copy = NULL;
-	assert_no_error(core_write(source, fd, "{\"a\": 1}", &nothing, ret_written));
+	assert_no_error(core_write(source, fd, &plain, ret_written));
 	assert_no_error(target_open_core(path, &copy));
 	struct stat stat;
 	assert_int_equal(fstat(fd, &stat), 0);
@@ -184,12 +184,13 @@ static void what_is_not_wanted(void **state)
 		{HEAP + 6 * PAGE, HEAP + 10 * PAGE},
 		{HEAP + 30 * PAGE, HEAP + 100 * PAGE},
 	};
+	const struct core_writing writing = {.about = "{}", .left_out = ranges, .left_out_count = 4};
 	struct target *source = fake_target_new(pieces, 3), *copy = NULL;
 	struct core_written written;
 	int fd = new_file();
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	assert_no_error(core_write(source, fd, "{}", &(struct core_left_out){ranges, 4}, &written));
+	assert_no_error(core_write(source, fd, &writing, &written));
 	assert_no_error(target_open_core(path, &copy));
 	close(fd);
 	assert_same_maps(source, copy);
@@ -203,6 +204,51 @@ static void what_is_not_wanted(void **state)
 	}
 	assert_int_equal(written.memory, 11 * PAGE);
 	assert_int_equal(written.missing, 0);
+	target_free(copy);
+	target_free(source);
+}
+
+static void shout(void *context, uint64_t address, uint8_t *bytes, size_t length)
+{
+	uint64_t *last = context;
+	assert_true(address >= *last);
+	assert_true(address >> 20 == (address + length - 1) >> 20);
+	*last = address + length;
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = bytes[i] == 7 ? 8 : bytes[i];
+}
+
+/* It sees private memory, in pieces, and no files. */
+static void what_a_filter_changes(void **state)
+{
+	(void)state;
+	const struct fake_piece pieces[] = {
+		{.address = LIBRARY, .length = PAGE, .bytes = library, .flags = MAPPING_READ, .path = "/lib/x.so", .inode = 5},
+		{.address = LIBRARY + PAGE, .length = PAGE, .bytes = data, .path = "/lib/x.so", .inode = 5},
+		{.address = HEAP - PAGE, .length = PAGE, .bytes = data},
+		{.address = HEAP, .length = 3 << 20, .bytes = NULL},
+		{.address = HEAP + (3 << 20), .length = PAGE, .bytes = data},
+	};
+	uint64_t last = 0;
+	const struct core_writing writing = {.about = "{}", .filter = shout, .context = &last};
+	struct target *source = fake_target_new(pieces, 5), *copy = NULL;
+	struct core_written written;
+	int fd = new_file();
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_no_error(core_write(source, fd, &writing, &written));
+	assert_no_error(target_open_core(path, &copy));
+	close(fd);
+	static const struct {
+		uint64_t address;
+		uint8_t byte;
+	} expected[] = {{LIBRARY + PAGE, 7}, {HEAP - PAGE, 8}, {HEAP, 0}, {HEAP + (3 << 20), 8}};
+	for (size_t i = 0; i < 4; i++) {
+		uint8_t byte;
+		assert_int_equal(target_read(copy, expected[i].address, &byte, 1), FAULT_NONE);
+		assert_int_equal(byte, expected[i].byte);
+	}
+	assert_int_equal(last, HEAP + (3 << 20) + PAGE);
 	target_free(copy);
 	target_free(source);
 }
@@ -230,7 +276,7 @@ static void no_memory_at_all(void **state)
 	int fd = new_file();
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	assert_no_error(core_write(source, fd, "{}", &nothing, &written));
+	assert_no_error(core_write(source, fd, &plain, &written));
 	struct heapspy_error *error = target_open_core(path, &copy);
 	assert_int_equal(error->code, HEAPSPY_BAD_FILE);
 	heapspy_error_free(error);
@@ -246,7 +292,7 @@ static void target_goes_away(void **state)
 	fake_target_fail(source, FAULT_GONE);
 	struct core_written written;
 	int fd = new_file();
-	struct heapspy_error *error = core_write(source, fd, "{}", &nothing, &written);
+	struct heapspy_error *error = core_write(source, fd, &plain, &written);
 	assert_int_equal(error->code, HEAPSPY_GONE);
 	heapspy_error_free(error);
 	close(fd);
@@ -265,7 +311,7 @@ static void disk_is_full(void **state)
 	} places[] = {{"/dev/full", ENOSPC}, {"/proc/self/stat", EBADF}};
 	for (size_t i = 0; i < 2; i++) {
 		int fd = open(places[i].path, i == 0 ? O_WRONLY : O_RDONLY);
-		struct heapspy_error *error = core_write(source, fd, "{}", &nothing, &written);
+		struct heapspy_error *error = core_write(source, fd, &plain, &written);
 		assert_int_equal(error->code, HEAPSPY_OUTPUT);
 		assert_int_equal(error->errnum, places[i].errnum);
 		heapspy_error_free(error);
@@ -282,6 +328,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_stays_missing),
 		cmocka_unit_test(what_is_left_out),
 		cmocka_unit_test(what_is_not_wanted),
+		cmocka_unit_test(what_a_filter_changes),
 		cmocka_unit_test(zeros_at_the_end),
 		cmocka_unit_test(no_memory_at_all),
 		cmocka_unit_test(target_goes_away),
