@@ -43,13 +43,15 @@ static int compare_rows(const void *a, const void *b, void *argument)
 		order = compare_numbers((double)left->type->bytes, (double)right->type->bytes);
 		break;
 	case SORT_SIZE_CHANGE:
-		order = compare_numbers(growth_bytes(left, app->since), growth_bytes(right, app->since));
+		order = compare_numbers(growth_bytes(left, app->since),
+					growth_bytes(right, app->since));
 		break;
 	case SORT_OBJECTS:
 		order = compare_numbers((double)left->type->objects, (double)right->type->objects);
 		break;
 	case SORT_OBJECTS_CHANGE:
-		order = compare_numbers(growth_objects(left, app->since), growth_objects(right, app->since));
+		order = compare_numbers(growth_objects(left, app->since),
+					growth_objects(right, app->since));
 		break;
 	case SORT_COUNT:
 		break;
@@ -61,7 +63,9 @@ static int compare_rows(const void *a, const void *b, void *argument)
 		return app->reverse ? -order : order;
 	order = compare_numbers((double)left->type->bytes, (double)right->type->bytes);
 	order = order ? order : strcmp(left->type->name, right->type->name);
-	return order ? order : (left->type->address > right->type->address) - (left->type->address < right->type->address);
+	return order ? order
+		     : (left->type->address > right->type->address) -
+			   (left->type->address < right->type->address);
 }
 
 void app_sort(struct app *app)
@@ -167,12 +171,9 @@ unsigned app_key(struct app *app, uint32_t key)
 typedef void view(struct app *app, struct grid *grid, const struct rect *rect, bool focused);
 
 static view *const views[PANEL_COUNT] = {
-	[PANEL_TYPES] = view_types,
-	[PANEL_GC] = view_gc,
-	[PANEL_ALLOCATOR] = view_allocator,
-	[PANEL_THREADS] = view_threads,
-	[PANEL_MEMORY] = view_memory,
-	[PANEL_LOG] = view_log,
+	[PANEL_TYPES] = view_types,		[PANEL_GC] = view_gc,
+	[PANEL_ALLOCATOR] = view_allocator, [PANEL_THREADS] = view_threads,
+	[PANEL_MEMORY] = view_memory,	[PANEL_LOG] = view_log,
 };
 
 static void draw_side(struct app *app, unsigned number)
@@ -202,7 +203,8 @@ void app_draw(struct app *app)
 	view_header(app, grid, &layout->header);
 	if (app->help) {
 		struct rect body = {layout->header.rows, 0,
-				    grid->rows - layout->header.rows - layout->footer.rows, grid->columns};
+				    grid->rows - layout->header.rows - layout->footer.rows,
+				    grid->columns};
 		view_help(app, grid, &body);
 	} else {
 		plot_draw(&app->plot, &app->model, grid, &layout->plot,

@@ -36,8 +36,8 @@ void grid_fini(struct grid *grid)
 static struct cell *cell_at(struct grid *grid, unsigned row, unsigned column)
 {
 	return row < grid->rows && column < grid->columns
-		       ? &grid->cells[(size_t)row * grid->columns + column]
-		       : NULL;
+		   ? &grid->cells[(size_t)row * grid->columns + column]
+		   : NULL;
 }
 
 void grid_set(struct grid *grid, unsigned row, unsigned column, enum role role, uint32_t point)
@@ -130,7 +130,9 @@ void grid_bar(struct grid *grid, const struct rect *rect, unsigned row, unsigned
 	share = share > 0 ? share < 1 ? share : 1 : 0;
 	unsigned filled = (unsigned)(share * columns + 0.5);
 	for (unsigned i = 0; i < columns; i++) {
-		uint32_t point = grid->ascii ? i < filled ? '#' : '.' : i < filled ? 0x2588 : 0x2591;
+		uint32_t point = grid->ascii  ? i < filled ? '#' : '.'
+				 : i < filled ? 0x2588
+					      : 0x2591;
 		grid_set(grid, rect->row + row, rect->column + column + i,
 			 i < filled ? role : ROLE_DIM, point);
 	}
@@ -172,7 +174,7 @@ static void dump(const struct grid *grid, FILE *stream, bool roles)
 {
 	static const char letters[] = {
 #define X(name, letter) letter,
-		ROLES(X)
+	    ROLES(X)
 #undef X
 	};
 	for (unsigned row = 0; row < grid->rows; row++) {

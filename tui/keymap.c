@@ -169,9 +169,9 @@ static unsigned set_baseline(struct app *app, uint32_t key)
 static unsigned change_mode(struct app *app, uint32_t key)
 {
 	static const char *const said[SINCE_COUNT] = {
-		"changes are per minute, over the last one",
-		"changes are since the heap walk before",
-		"changes are since the baseline",
+	    "changes are per minute, over the last one",
+	    "changes are since the heap walk before",
+	    "changes are since the baseline",
 	};
 	(void)key;
 	app->since = (enum since)((app->since + 1) % SINCE_COUNT);
@@ -227,7 +227,8 @@ static unsigned change_interval(struct app *app, uint32_t key)
 	double interval = app->census_interval * (key == '-' ? 2 : 0.5);
 	if (interval >= 1 && interval <= 3600)
 		app->census_interval = interval;
-	snprintf(app->message, sizeof(app->message), "a heap walk every %s, if that is not too much",
+	snprintf(app->message, sizeof(app->message),
+		 "a heap walk every %s, if that is not too much",
 		 text_seconds(text, app->census_interval));
 	return REQUEST_INTERVAL;
 }
@@ -251,7 +252,7 @@ static unsigned copy(struct app *app, uint32_t key)
 {
 	static const char *const columns[SORT_COUNT] = {
 #define X(name, heading, column) column,
-		SORTS(X)
+	    SORTS(X)
 #undef X
 	};
 	(void)key;
@@ -294,11 +295,15 @@ static unsigned quit(struct app *app, uint32_t key)
 	return REQUEST_QUIT;
 }
 
-/* ---- all of them --------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------- */
 
 const struct binding keymap[] = {
 	{{TUI_KEY_ENTER}, "Enter", "open", "open the selected type", open_type},
-	{{'/'}, "/", "filter", "filter types as you type: !x all but x, ~x a regular expression", filter},
+	{{'/'},
+	 "/",
+	 "filter",
+	 "filter types as you type: !x all but x, ~x a regular expression",
+	 filter},
 	{{'s', 'S'}, "s S", "sort", "sort by the next column, the previous one", sort},
 	{{'R'}, "R", NULL, "reverse the order", reverse},
 	{{'b'}, "b", "baseline", "changes count from now on", set_baseline},
@@ -308,12 +313,19 @@ const struct binding keymap[] = {
 	{{'?', 'h', TUI_KEY_F1}, "? h F1", "help", "help: keys, marks, units", help},
 	{{'q', TUI_KEY_F10, CTRL_C}, "q F10 ^C", "quit", "quit", quit},
 	{{TUI_KEY_UP, 'k', TUI_KEY_DOWN, 'j'}, "Up k Down j", NULL, "move by a row", move},
-	{{TUI_KEY_PAGE_UP, TUI_KEY_PAGE_DOWN, TUI_KEY_HOME, TUI_KEY_END}, "PgUp PgDn Home End", NULL,
-	 "move by a page, to the ends", move},
+	{{TUI_KEY_PAGE_UP, TUI_KEY_PAGE_DOWN, TUI_KEY_HOME, TUI_KEY_END},
+	 "PgUp PgDn Home End",
+	 NULL,
+	 "move by a page, to the ends",
+	 move},
 	{{'1', '2', '3', '4', '5', '6'}, "1 2 3 4 5 6", NULL, "panel", choose_panel},
 	{{TUI_KEY_TAB, TUI_KEY_BACKTAB}, "Tab S-Tab", NULL, "next panel, previous one", next_panel},
 	{{'z'}, "z", NULL, "zoom the panel, and back", zoom},
-	{{TUI_KEY_ESCAPE, TUI_KEY_BACKSPACE}, "Esc Backspace", NULL, "one level up; Esc clears the filter", back},
+	{{TUI_KEY_ESCAPE, TUI_KEY_BACKSPACE},
+	 "Esc Backspace",
+	 NULL,
+	 "one level up; Esc clears the filter",
+	 back},
 	{{'v'}, "v", NULL, "next curve: RSS, heap, live", next_curve},
 	{{'T'}, "T", NULL, "time that the plot spans: 1, 5, 15 minutes, an hour", next_span},
 	{{'g'}, "g", NULL, "glyphs of the plot: braille, blocks, ASCII", next_glyphs},

@@ -9,13 +9,11 @@ const char *const panel_titles[PANEL_COUNT] = {
 
 /* By tier. */
 static const struct {
-	unsigned rows, columns;   /* from here on */
+	unsigned rows, columns; /* from here on */
 	unsigned header, plot, curves, side, sides, footer;
 } tiers[] = {
-	[TIER_NONE] = {0, 0, 0, 0, 0, 0, 0, 0},
-	[TIER_SMALL] = {10, 40, 2, 0, 0, 0, 0, 1},
-	[TIER_NORMAL] = {24, 80, 4, 6, 1, 0, 0, 1},
-	[TIER_WIDE] = {36, 120, 4, 10, 3, 48, 2, 1},
+	[TIER_NONE] = {0, 0, 0, 0, 0, 0, 0, 0},	 [TIER_SMALL] = {10, 40, 2, 0, 0, 0, 0, 1},
+	[TIER_NORMAL] = {24, 80, 4, 6, 1, 0, 0, 1},	 [TIER_WIDE] = {36, 120, 4, 10, 3, 48, 2, 1},
 	[TIER_FULL] = {50, 160, 4, 16, 3, 60, 3, 2},
 };
 
@@ -57,8 +55,8 @@ void layout_make(unsigned rows, unsigned columns, enum panel focus, bool zoom,
 	struct rect left = {0, 0, rows, columns};
 	if (tier != TIER_NONE) {
 		layout.header = take_rows(&left, tiers[tier].header);
-		struct rect bottom = {left.row + left.rows - tiers[tier].footer, 0, tiers[tier].footer,
-				      columns};
+		struct rect bottom = {left.row + left.rows - tiers[tier].footer, 0,
+				      tiers[tier].footer, columns};
 		left.rows -= tiers[tier].footer;
 		layout.footer = bottom;
 		if (tier >= TIER_NORMAL) {

@@ -16,7 +16,8 @@ enum { MINUTE = 60 };
 static int by_address(const void *a, const void *b, void *types)
 {
 	const struct heapspy_type *all = types;
-	uint64_t left = all[*(const uint32_t *)a].address, right = all[*(const uint32_t *)b].address;
+	uint64_t left = all[*(const uint32_t *)a].address,
+		 right = all[*(const uint32_t *)b].address;
 	return left < right ? -1 : left > right;
 }
 
@@ -50,7 +51,8 @@ static ptrdiff_t walk_find(const struct walk *walk, const struct heapspy_type *t
 		size_t middle = (low + high) / 2;
 		const struct heapspy_type *there = &dump->types[walk->order[middle]];
 		if (there->address == type->address)
-			return strcmp(there->name, type->name) == 0 ? (ptrdiff_t)walk->order[middle] : -1;
+			return strcmp(there->name, type->name) == 0 ? (ptrdiff_t)walk->order[middle]
+								    : -1;
 		if (there->address < type->address)
 			low = middle + 1;
 		else
@@ -71,7 +73,8 @@ static void compare(const struct walk *then, const struct heapspy_type *type, in
 {
 	static const struct heapspy_type nothing;
 	ptrdiff_t found = walk_find(then, type);
-	const struct heapspy_type *before = found >= 0 ? &then->census->dump->types[found] : &nothing;
+	const struct heapspy_type *before =
+	    found >= 0 ? &then->census->dump->types[found] : &nothing;
 	*ret_objects = difference(type->objects, before->objects);
 	*ret_bytes = difference(type->bytes, before->bytes);
 }
@@ -258,14 +261,15 @@ bool model_take(struct model *model, struct heapspy_sample *sample)
 	if (reading)
 		add_moment(model);
 	struct moment *moment =
-		model->moment_count ? (struct moment *)model_moment(model, 0) : NULL;
+	    model->moment_count ? (struct moment *)model_moment(model, 0) : NULL;
 	if (moment) {
 		moment->heap = model_heap(sample);
 		moment->live = model_live(sample);
 		moment->census |= news;
 	}
 	if (!live && (!old || old->state == HEAPSPY_SAMPLE_LIVE))
-		model_log(model, sample->time, true, "the process is gone: %s", sample->trouble ?: "");
+		model_log(model, sample->time, true, "the process is gone: %s",
+			  sample->trouble ?: "");
 	else if (sample->trouble && (!old || !old->trouble))
 		model_log(model, sample->time, true, "%s", sample->trouble);
 	news = news && take_census(model, sample->census);

@@ -13,12 +13,14 @@ static void print_reading(struct app *app, FILE *stream)
 	char clock[TEXT_SIZE], a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE];
 	fprintf(stream, "%s reading: rss %s, heap %s, live %s, threads %u",
 		text_clock(clock, sample->time), text_bytes(a, sample->rss),
-		text_bytes(b, model_heap(sample)), text_bytes(c, model_live(sample)), sample->threads);
+		text_bytes(b, model_heap(sample)), text_bytes(c, model_live(sample)),
+		sample->threads);
 	double rate = model_rss_rate(&app->model);
 	if (!isnan(rate))
 		fprintf(stream, ", rss %s/min", text_bytes_change(a, rate));
 	for (unsigned i = 0; i < HEAPSPY_GENERATIONS && sample->interpreter_count; i++) {
-		const struct heapspy_generation *generation = &sample->interpreters[0].gc.generations[i];
+		const struct heapspy_generation *generation =
+		    &sample->interpreters[0].gc.generations[i];
 		fprintf(stream, ", g%u %lld of %lld in %lld runs", i, (long long)generation->count,
 			(long long)generation->threshold, (long long)generation->collections);
 	}
@@ -49,8 +51,9 @@ static void print_census(struct app *app, FILE *stream)
 		fprintf(stream, "%s type: ", clock);
 		put(app, growth->type->name, stream);
 		fprintf(stream, ", count %s, %s/min, size %s, %s/min%s\n",
-			text_count(a, growth->type->objects), text_change(b, growth->minute_objects),
-			text_bytes(c, growth->type->bytes), text_bytes_change(d, growth->minute_bytes),
+			text_count(a, growth->type->objects),
+			text_change(b, growth->minute_objects), text_bytes(c, growth->type->bytes),
+			text_bytes_change(d, growth->minute_bytes),
 			growth_is_suspect(growth) ? ", grew in each of the last heap walks" : "");
 	}
 }
@@ -61,10 +64,12 @@ static void print_events(struct plain *plain, struct app *app, FILE *stream)
 	const struct model *model = &app->model;
 	char clock[TEXT_SIZE];
 	size_t all = model->event_total;
-	size_t missing = all - plain->events < model->event_count ? all - plain->events : model->event_count;
+	size_t missing =
+	    all - plain->events < model->event_count ? all - plain->events : model->event_count;
 	for (size_t back = missing; back-- > 0;) {
 		const struct event *event = model_event(model, back);
-		fprintf(stream, "%s %s: ", text_clock(clock, event->time), event->bad ? "warning" : "event");
+		fprintf(stream, "%s %s: ", text_clock(clock, event->time),
+			event->bad ? "warning" : "event");
 		put(app, event->text, stream);
 		fputc('\n', stream);
 	}

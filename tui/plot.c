@@ -32,9 +32,9 @@ static uint32_t glyph(enum glyphs glyphs, unsigned left, unsigned right)
 	static const uint8_t braille_left[] = {0, 0x40, 0x44, 0x46, 0x47};
 	static const uint8_t braille_right[] = {0, 0x80, 0xa0, 0xb0, 0xb8};
 	static const uint16_t blocks[3][3] = {
-		{' ', 0x2597, 0x2590},
-		{0x2596, 0x2584, 0x259f},
-		{0x258c, 0x2599, 0x2588},
+	    {' ', 0x2597, 0x2590},
+	    {0x2596, 0x2584, 0x259f},
+	    {0x258c, 0x2599, 0x2588},
 	};
 	switch (glyphs) {
 	case GLYPHS_BRAILLE:
@@ -42,7 +42,7 @@ static uint32_t glyph(enum glyphs glyphs, unsigned left, unsigned right)
 	case GLYPHS_BLOCKS:
 		return blocks[left][right];
 	default:
-		return (uint32_t)" .:"[left];
+		return (uint32_t) " .:"[left];
 	}
 }
 
@@ -50,7 +50,7 @@ static uint32_t glyph(enum glyphs glyphs, unsigned left, unsigned right)
 
 struct buckets {
 	unsigned count;
-	double width; /* seconds */
+	double width;		    /* seconds */
 	double values[MAX_BUCKETS]; /* NaN: nothing was read then */
 	double low, high;
 };
@@ -155,8 +155,8 @@ static void draw_curve(struct plot *plot, const struct model *model, struct grid
 	for (unsigned row = 0; row < rect->rows; row++) {
 		for (unsigned i = 0; i < buckets.count; i += columns) {
 			unsigned left = level_in(buckets.values[i], scale, levels, row, rect->rows);
-			unsigned right = level_in(buckets.values[i + columns - 1], scale, levels, row,
-						  rect->rows);
+			unsigned right = level_in(buckets.values[i + columns - 1], scale, levels,
+						  row, rect->rows);
 			if (left || right)
 				grid_set(grid, rect->row + row, rect->column + GUTTER + i / columns,
 					 roles[curve], glyph(glyphs, left, right));
@@ -209,7 +209,8 @@ void plot_draw(struct plot *plot, const struct model *model, struct grid *grid,
 		left.row += part.rows;
 		left.rows -= part.rows;
 		if (part.rows)
-			draw_curve(plot, model, grid, &part, (enum curve)((first + i) % CURVE_COUNT), width);
+			draw_curve(plot, model, grid, &part,
+				   (enum curve)((first + i) % CURVE_COUNT), width);
 	}
 	struct rect axis = {rect->row + rect->rows - 1, rect->column, 1, rect->columns};
 	draw_axis(model, grid, &axis, width);

@@ -52,7 +52,8 @@ static void catch_crashes(void)
 {
 	static char stack_space[16384];
 	stack_t stack = {.ss_sp = stack_space, .ss_size = sizeof(stack_space)};
-	struct sigaction action = {.sa_handler = crash, .sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK};
+	struct sigaction action = {.sa_handler = crash,
+				   .sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK};
 	farewell_length = 0;
 	add_farewell("sgr0");
 	add_farewell("rmkx");
@@ -156,7 +157,8 @@ void terminal_show(const struct grid *grid)
 {
 	for (unsigned row = 0; row < grid->rows; row++) {
 		for (unsigned column = 0; column < grid->columns; column++) {
-			const struct cell *cell = &grid->cells[(size_t)row * grid->columns + column];
+			const struct cell *cell =
+			    &grid->cells[(size_t)row * grid->columns + column];
 			if (!cell->point)
 				continue;
 			cchar_t shown;
@@ -194,11 +196,13 @@ void terminal_resume(void)
 
 void terminal_copy(const char *text)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *at = (const unsigned char *)text;
 	fputs("\033]52;c;", stdout);
 	for (size_t left = strlen(text); left > 0; left -= left < 3 ? left : 3, at += 3) {
-		unsigned long bits = (unsigned long)at[0] << 16 | (unsigned long)(left > 1 ? at[1] : 0) << 8 |
+		unsigned long bits = (unsigned long)at[0] << 16 |
+				     (unsigned long)(left > 1 ? at[1] : 0) << 8 |
 				     (left > 2 ? at[2] : 0);
 		putc(digits[bits >> 18], stdout);
 		putc(digits[bits >> 12 & 63], stdout);
@@ -217,11 +221,13 @@ uint32_t terminal_key(void)
 		wint_t from;
 		uint32_t to;
 	} keys[] = {
-		{KEY_UP, TUI_KEY_UP}, {KEY_DOWN, TUI_KEY_DOWN}, {KEY_LEFT, TUI_KEY_LEFT},
-		{KEY_RIGHT, TUI_KEY_RIGHT}, {KEY_PPAGE, TUI_KEY_PAGE_UP}, {KEY_NPAGE, TUI_KEY_PAGE_DOWN},
-		{KEY_HOME, TUI_KEY_HOME}, {KEY_END, TUI_KEY_END}, {KEY_ENTER, TUI_KEY_ENTER},
-		{KEY_BACKSPACE, TUI_KEY_BACKSPACE}, {KEY_BTAB, TUI_KEY_BACKTAB}, {KEY_F(1), TUI_KEY_F1},
-		{KEY_F(5), TUI_KEY_F5}, {KEY_F(10), TUI_KEY_F10},
+	    {KEY_UP, TUI_KEY_UP},	  {KEY_DOWN, TUI_KEY_DOWN},
+	    {KEY_LEFT, TUI_KEY_LEFT},	  {KEY_RIGHT, TUI_KEY_RIGHT},
+	    {KEY_PPAGE, TUI_KEY_PAGE_UP}, {KEY_NPAGE, TUI_KEY_PAGE_DOWN},
+	    {KEY_HOME, TUI_KEY_HOME},	  {KEY_END, TUI_KEY_END},
+	    {KEY_ENTER, TUI_KEY_ENTER},	  {KEY_BACKSPACE, TUI_KEY_BACKSPACE},
+	    {KEY_BTAB, TUI_KEY_BACKTAB},  {KEY_F(1), TUI_KEY_F1},
+	    {KEY_F(5), TUI_KEY_F5},	  {KEY_F(10), TUI_KEY_F10},
 	};
 	for (;;) {
 		wint_t key;
@@ -230,8 +236,8 @@ uint32_t terminal_key(void)
 			return 0;
 		if (result == OK)
 			return key == '\r' || key == '\n' ? TUI_KEY_ENTER
-			       : key == '\033'            ? TUI_KEY_ESCAPE
-			       : key == '\t'              ? TUI_KEY_TAB
+			       : key == '\033'		  ? TUI_KEY_ESCAPE
+			       : key == '\t'		  ? TUI_KEY_TAB
 			       : key == 0x7f || key == 8  ? TUI_KEY_BACKSPACE
 							  : (uint32_t)key;
 		for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)

@@ -39,7 +39,11 @@ const char *text_short_count(char text[TEXT_SIZE], uint64_t count)
 		scaled /= 1000;
 		unit++;
 	}
-	snprintf(text, TEXT_SIZE, "%.*f%c", scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0, scaled, units[unit]);
+	snprintf(text, TEXT_SIZE, "%.*f%c",
+		 scaled < 9.995	  ? 2
+		 : scaled < 99.95 ? 1
+				  : 0,
+		 scaled, units[unit]);
 	return text;
 }
 
@@ -93,7 +97,8 @@ const char *text_seconds(char text[TEXT_SIZE], double seconds)
 	else if (seconds < 59.5)
 		snprintf(text, TEXT_SIZE, "%.0fs", seconds);
 	else {
-		unsigned long whole = seconds < 1e12 ? (unsigned long)(seconds + 0.5) : 1000000000000ul;
+		unsigned long whole =
+		    seconds < 1e12 ? (unsigned long)(seconds + 0.5) : 1000000000000ul;
 		if (whole < 3600)
 			snprintf(text, TEXT_SIZE, "%lum%02lus", whole / 60, whole % 60);
 		else if (whole < 86400)

@@ -77,9 +77,9 @@ static double now(void)
 static bool wait_for(struct heapspy_sampler *sampler, bool input, int milliseconds)
 {
 	struct pollfd files[] = {
-		{.fd = heapspy_sampler_fd(sampler), .events = POLLIN},
-		{.fd = wake_up[0], .events = POLLIN},
-		{.fd = input ? STDIN_FILENO : -1, .events = POLLIN},
+	    {.fd = heapspy_sampler_fd(sampler), .events = POLLIN},
+	    {.fd = wake_up[0], .events = POLLIN},
+	    {.fd = input ? STDIN_FILENO : -1, .events = POLLIN},
 	};
 	char drained[64];
 	poll(files, 3, milliseconds);
@@ -190,7 +190,7 @@ static const char *run_plain(struct app *app, struct heapspy_sampler *sampler,
 	return NULL;
 }
 
-/* ---- both -------------------------------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------- */
 
 void tui_run(struct heapspy_sampler *sampler, const struct heapspy_target_info *target,
 	     const struct heapspy_python_info *python, const struct tui_options *options,
@@ -212,7 +212,8 @@ void tui_run(struct heapspy_sampler *sampler, const struct heapspy_target_info *
 			run_screen(&app, sampler, options);
 			terminal_end();
 		} else {
-			ret_end->trouble = "the terminal is of an unknown kind, or can do too little";
+			ret_end->trouble =
+			    "the terminal is of an unknown kind, or can do too little";
 		}
 		give_signals_back();
 	}

@@ -24,7 +24,7 @@ struct tui_end {
 	int signal;  /* that it was ended by, 0: none */
 	int errnum;  /* of trouble, 0: none */
 	bool gone;   /* the process went while it was watched */
-	const char *trouble; /* why there could be no screen or no output; static, NULL: there was */
+	const char *trouble; /* why there was no screen or output; static, NULL: there was */
 	char why[256];       /* the process is gone: how that was found */
 };
 

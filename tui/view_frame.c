@@ -50,7 +50,8 @@ static void format_command(const struct heapspy_target_info *target, char *text,
 	size_t length = 0;
 	text[0] = 0;
 	for (char **word = target->command; word && *word && length + 1 < size; word++)
-		length += (size_t)snprintf(text + length, size - length, "%s%s", length ? " " : "", *word);
+		length += (size_t)snprintf(text + length, size - length, "%s%s", length ? " " : "",
+					   *word);
 }
 
 static void line_of_identity(struct app *app, struct grid *grid, const struct rect *rect)
@@ -93,7 +94,8 @@ static void line_of_identity(struct app *app, struct grid *grid, const struct re
 	if (line.column + 1 + width + after > line.end)
 		width = line.end > line.column + 1 + after ? line.end - line.column - 1 - after : 0;
 	if (width >= 6)
-		line.column = grid_middle(grid, rect, 0, line.column + 1, width, ROLE_TEXT, command);
+		line.column =
+		    grid_middle(grid, rect, 0, line.column + 1, width, ROLE_TEXT, command);
 	add(&line, ROLE_TEXT, 2, version);
 	add(&line, ROLE_TEXT, 2, uptime);
 }
@@ -115,7 +117,10 @@ static void line_of_memory(struct app *app, struct grid *grid, const struct rect
 	double rate = model_rss_rate(model);
 	if (!isnan(rate)) {
 		const char *change = text_bytes_change(a, rate);
-		snprintf(text, sizeof(text), "%s%s/min", rate >= 0.5 ? "^" : rate <= -0.5 ? "v" : "=",
+		snprintf(text, sizeof(text), "%s%s/min",
+			 rate >= 0.5	? "^"
+			 : rate <= -0.5 ? "v"
+					: "=",
 			 change + (*change != '0'));
 		add(&line, ROLE_TEXT, 1, text);
 	}
@@ -137,7 +142,8 @@ static void line_of_memory(struct app *app, struct grid *grid, const struct rect
 		snprintf(text, sizeof(text), "PSS %s", text_bytes(a, memory->pss));
 		add(&line, ROLE_TEXT, 3, text);
 	}
-	if (memory->limit != HEAPSPY_UNKNOWN && memory->headroom != HEAPSPY_UNKNOWN && memory->limit) {
+	if (memory->limit != HEAPSPY_UNKNOWN && memory->headroom != HEAPSPY_UNKNOWN &&
+	    memory->limit) {
 		snprintf(text, sizeof(text), "cgroup %.0f%% of %s",
 			 100.0 * (1 - (double)memory->headroom / (double)memory->limit),
 			 text_bytes(c, memory->limit));
@@ -165,11 +171,13 @@ static void line_of_collector(struct app *app, struct grid *grid, const struct r
 		add(&line, ROLE_TEXT, 2, text);
 		grid_bar(grid, rect, 2, line.column + 1, 6, ROLE_ACCENT,
 			 generation->threshold > 0
-				 ? (double)generation->count / (double)generation->threshold : 0);
+			     ? (double)generation->count / (double)generation->threshold
+			     : 0);
 		line.column += 7;
 	}
-	snprintf(text, sizeof(text), "runs %lld/%lld/%lld", (long long)gc->generations[0].collections,
-		 (long long)gc->generations[1].collections, (long long)gc->generations[2].collections);
+	snprintf(
+	    text, sizeof(text), "runs %lld/%lld/%lld", (long long)gc->generations[0].collections,
+	    (long long)gc->generations[1].collections, (long long)gc->generations[2].collections);
 	add(&line, ROLE_TEXT, 2, text);
 	if (gc->collecting)
 		add(&line, ROLE_WARN, 2, "COLLECTING");
@@ -183,13 +191,14 @@ static void line_of_census(struct app *app, struct grid *grid, const struct rect
 	if (!sample)
 		return;
 	if (!sample->census) {
-		add(&line, ROLE_WARN, 0, sample->walking ? "first heap walk under way" : "no heap walk yet");
+		add(&line, ROLE_WARN, 0,
+		    sample->walking ? "first heap walk under way" : "no heap walk yet");
 		return;
 	}
 	const struct heapspy_dump *dump = sample->census->dump;
 	add_value(&line, 0, "objects", text_short_count(a, dump->total.objects));
-	snprintf(text, sizeof(text), "heap walk %s every %s", text_seconds(a, dump->capture.duration),
-		 text_seconds(b, sample->census_interval));
+	snprintf(text, sizeof(text), "heap walk %s every %s",
+		 text_seconds(a, dump->capture.duration), text_seconds(b, sample->census_interval));
 	add(&line, ROLE_TEXT, 3, text);
 	snprintf(text, sizeof(text), "read ok %.1f%%", floor(dump->capture.coverage * 1000) / 10);
 	add(&line, dump->capture.coverage < 1 ? ROLE_WARN : ROLE_TEXT, 3, text);
@@ -243,8 +252,9 @@ void view_status(struct app *app, struct grid *grid, const struct rect *rect)
 		grid_print(grid, rect, 0, 0, ROLE_BAD, "%s%s",
 			   sample->state == HEAPSPY_SAMPLE_GONE ? "GONE: " : "! ", sample->trouble);
 	else if (suspect)
-		grid_print(grid, rect, 0, 0, ROLE_BAD, "! grew in %u of %u heap walks: %s, %s/min, %s/min",
-			   suspect->streak, app->model.comparisons, suspect->type->name,
+		grid_print(grid, rect, 0, 0, ROLE_BAD,
+			   "! grew in %u of %u heap walks: %s, %s/min, %s/min", suspect->streak,
+			   app->model.comparisons, suspect->type->name,
 			   text_change(rate, suspect->minute_objects),
 			   text_bytes_change(bytes, suspect->minute_bytes));
 }
@@ -261,8 +271,10 @@ void view_footer(struct app *app, struct grid *grid, const struct rect *rect)
 		if (!binding->footer)
 			continue;
 		char name[TEXT_SIZE];
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(binding->names, " "), binding->names);
-		bool last = strcmp(binding->footer, "help") == 0 || strcmp(binding->footer, "quit") == 0;
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(binding->names, " "),
+			 binding->names);
+		bool last =
+		    strcmp(binding->footer, "help") == 0 || strcmp(binding->footer, "quit") == 0;
 		unsigned needed = (unsigned)(strlen(name) + 1 + strlen(binding->footer));
 		if (column + needed + (last ? 0 : reserved) > rect->columns)
 			continue;
@@ -270,21 +282,22 @@ void view_footer(struct app *app, struct grid *grid, const struct rect *rect)
 		column = grid_text(grid, rect, row, column + 1, ROLE_TEXT, binding->footer) + 2;
 	}
 	if (rect->rows > 1)
-		grid_text(grid, rect, 1, 0, ROLE_DIM,
-			  "! grew in each of the last heap walks   ~ not tracked by the collector   "
-			  "axis: + heap walk, G full collection   sizes in units of 1024");
+		grid_text(
+		    grid, rect, 1, 0, ROLE_DIM,
+		    "! grew in each of the last heap walks   ~ not tracked by the collector   "
+		    "axis: + heap walk, G full collection   sizes in units of 1024");
 }
 
 void view_help(struct app *app, struct grid *grid, const struct rect *rect)
 {
 	static const char *const legend[] = {
-		"",
-		">  selected       !  grew in each of the last heap walks",
-		"~  a type whose objects the collector does not track",
-		"^v RSS rises, falls       G on the axis: a full collection   +: a heap walk",
-		"heap: what pymalloc holds; live: of that, blocks in use; slack: the rest",
-		"K, M, G are 1024, 1024^2, 1024^3 bytes. Sizes are those of sys.getsizeof().",
-		"Nothing is written into the process, and it is never stopped.",
+	    "",
+	    ">  selected       !  grew in each of the last heap walks",
+	    "~  a type whose objects the collector does not track",
+	    "^v RSS rises, falls       G on the axis: a full collection   +: a heap walk",
+	    "heap: what pymalloc holds; live: of that, blocks in use; slack: the rest",
+	    "K, M, G are 1024, 1024^2, 1024^3 bytes. Sizes are those of sys.getsizeof().",
+	    "Nothing is written into the process, and it is never stopped.",
 	};
 	size_t lines = keymap_size + sizeof(legend) / sizeof(*legend);
 	struct rect body = {rect->row + 1, rect->column, rect->rows - 1, rect->columns};

@@ -8,7 +8,8 @@
 #include "text.h"
 
 /* What has no census says so. */
-static const struct heapspy_dump *last_dump(struct app *app, struct grid *grid, const struct rect *rect)
+static const struct heapspy_dump *last_dump(struct app *app, struct grid *grid,
+					    const struct rect *rect)
 {
 	const struct heapspy_sample *sample = app->model.sample;
 	if (sample && sample->census)
@@ -19,8 +20,8 @@ static const struct heapspy_dump *last_dump(struct app *app, struct grid *grid, 
 
 /* ---- the collector ------------------------------------------------------------------------- */
 
-static void draw_generation(struct app *app, struct grid *grid, const struct rect *rect, unsigned row,
-			    const struct heapspy_gc *gc, unsigned number)
+static void draw_generation(struct app *app, struct grid *grid, const struct rect *rect,
+			    unsigned row, const struct heapspy_gc *gc, unsigned number)
 {
 	const struct heapspy_generation *generation = &gc->generations[number];
 	char text[64], a[TEXT_SIZE];
@@ -28,9 +29,13 @@ static void draw_generation(struct app *app, struct grid *grid, const struct rec
 		 (long long)generation->threshold);
 	grid_text(grid, rect, row, 1, ROLE_TEXT, text);
 	grid_bar(grid, rect, row, 14, 8, ROLE_ACCENT,
-		 generation->threshold > 0 ? (double)generation->count / (double)generation->threshold : 0);
-	grid_right(grid, rect, row, 32, ROLE_TEXT, text_short_count(a, (uint64_t)generation->collections));
-	grid_right(grid, rect, row, 41, ROLE_TEXT, text_short_count(a, (uint64_t)generation->collected));
+		 generation->threshold > 0
+		     ? (double)generation->count / (double)generation->threshold
+		     : 0);
+	grid_right(grid, rect, row, 32, ROLE_TEXT,
+		   text_short_count(a, (uint64_t)generation->collections));
+	grid_right(grid, rect, row, 41, ROLE_TEXT,
+		   text_short_count(a, (uint64_t)generation->collected));
 	grid_right(grid, rect, row, 47, generation->uncollectable ? ROLE_BAD : ROLE_TEXT,
 		   text_short_count(a, (uint64_t)generation->uncollectable));
 	double rate = model_collection_rate(&app->model, number);
@@ -67,7 +72,8 @@ void view_gc(struct app *app, struct grid *grid, const struct rect *rect, bool f
 		   text_count(a, gc->garbage));
 	grid_print(grid, rect, row++, 1, ROLE_TEXT, "collecting in %.1f%% of %zu readings",
 		   app->model.readings
-			   ? 100.0 * (double)app->model.collecting_seen / (double)app->model.readings : 0,
+		       ? 100.0 * (double)app->model.collecting_seen / (double)app->model.readings
+		       : 0,
 		   app->model.readings);
 	if (sample->census && sample->census->dump->interpreter_count) {
 		const struct heapspy_gc *walked = &sample->census->dump->interpreters[0].gc;
@@ -129,8 +135,9 @@ void view_allocator(struct app *app, struct grid *grid, const struct rect *rect,
 		return;
 	}
 	uint64_t heap = allocator->arenas * allocator->arena_size;
-	unsigned column = grid_print(grid, rect, row, 1, ROLE_TEXT, "arenas %s x %s",
-				     text_count(a, allocator->arenas), text_bytes(b, allocator->arena_size));
+	unsigned column =
+	    grid_print(grid, rect, row, 1, ROLE_TEXT, "arenas %s x %s",
+		       text_count(a, allocator->arenas), text_bytes(b, allocator->arena_size));
 	if (allocator->arenas_highwater != HEAPSPY_UNKNOWN)
 		grid_print(grid, rect, row, column + 3, ROLE_TEXT, "peak %s",
 			   text_count(a, allocator->arenas_highwater));
@@ -141,8 +148,8 @@ void view_allocator(struct app *app, struct grid *grid, const struct rect *rect,
 	uint64_t slack = heap > allocator->bytes_in_use ? heap - allocator->bytes_in_use : 0;
 	draw_share(grid, rect, row++, "live", allocator->bytes_in_use, heap, ROLE_GOOD);
 	draw_share(grid, rect, row++, "slack", slack, heap, ROLE_WARN);
-	draw_share(grid, rect, row++, " free pools", allocator->pools_free * allocator->pool_size, heap,
-		   ROLE_WARN);
+	draw_share(grid, rect, row++, " free pools", allocator->pools_free * allocator->pool_size,
+		   heap, ROLE_WARN);
 	draw_share(grid, rect, row++, " holes", allocator->bytes_free, heap, ROLE_WARN);
 	grid_print(grid, rect, row++, 1, ROLE_TEXT, "sparse arenas %s: %s in use keep them",
 		   text_count(a, allocator->sparse_arenas), text_bytes(b, allocator->sparse_bytes));
@@ -170,8 +177,10 @@ void view_allocator(struct app *app, struct grid *grid, const struct rect *rect,
 		grid_right(grid, &rest, at, 6, ROLE_DIM, a);
 		grid_right(grid, &rest, at, 16, ROLE_TEXT, text_count(a, class->blocks_in_use));
 		grid_right(grid, &rest, at, 27, ROLE_TEXT, text_count(a, class->blocks_free));
-		grid_right(grid, &rest, at, 36, ROLE_TEXT, text_bytes(a, class->blocks_free * block));
-		snprintf(a, sizeof(a), "%.0f", blocks ? 100.0 * (double)class->blocks_in_use / (double)blocks : 0);
+		grid_right(grid, &rest, at, 36, ROLE_TEXT,
+			   text_bytes(a, class->blocks_free * block));
+		snprintf(a, sizeof(a), "%.0f",
+			 blocks ? 100.0 * (double)class->blocks_in_use / (double)blocks : 0);
 		grid_right(grid, &rest, at, 43, ROLE_TEXT, a);
 	}
 }
@@ -188,10 +197,14 @@ void view_memory(struct app *app, struct grid *grid, const struct rect *rect, bo
 		const char *name;
 		uint64_t bytes;
 	} sums[] = {
-		{"resident", memory->rss}, {"proportional", memory->pss}, {"private", memory->uss},
-		{"swapped out", memory->swap}, {"resident peak", memory->rss_peak},
-		{"address space", memory->virt}, {"cgroup limit", memory->limit},
-		{"up to it", memory->headroom},
+	    {"resident", memory->rss},
+	    {"proportional", memory->pss},
+	    {"private", memory->uss},
+	    {"swapped out", memory->swap},
+	    {"resident peak", memory->rss_peak},
+	    {"address space", memory->virt},
+	    {"cgroup limit", memory->limit},
+	    {"up to it", memory->headroom},
 	};
 	enum { SUMS = sizeof(sums) / sizeof(*sums) };
 	size_t kinds = memory->has_account ? HEAPSPY_MEMORY_KIND_COUNT : 0;
@@ -200,11 +213,13 @@ void view_memory(struct app *app, struct grid *grid, const struct rect *rect, bo
 		size_t line = first + row;
 		char a[TEXT_SIZE];
 		if (line < kinds) {
-			draw_share(grid, rect, row, heapspy_memory_kind_name((enum heapspy_memory_kind)line),
+			draw_share(grid, rect, row,
+				   heapspy_memory_kind_name((enum heapspy_memory_kind)line),
 				   memory->account[line], memory->rss, ROLE_ACCENT);
 		} else if (line > kinds && line - kinds - 1 < SUMS) {
 			grid_text(grid, rect, row, 1, ROLE_DIM, sums[line - kinds - 1].name);
-			grid_right(grid, rect, row, 24, ROLE_TEXT, text_bytes(a, sums[line - kinds - 1].bytes));
+			grid_right(grid, rect, row, 24, ROLE_TEXT,
+				   text_bytes(a, sums[line - kinds - 1].bytes));
 		}
 	}
 }

@@ -22,7 +22,8 @@ static void format_frame(const struct heapspy_frame *frame, char *text, size_t s
 	const char *where = base_name(frame->native ? frame->module : frame->file);
 	int length = snprintf(text, size, "%.100s", frame->function ?: "?");
 	if (where && frame->line >= 0)
-		snprintf(text + length, size - (size_t)length, " (%.60s:%d)", where, (int)frame->line);
+		snprintf(text + length, size - (size_t)length, " (%.60s:%d)", where,
+			 (int)frame->line);
 	else if (where)
 		snprintf(text + length, size - (size_t)length, " (%.60s)", where);
 }
@@ -35,7 +36,8 @@ static void draw_thread(struct grid *grid, const struct rect *rect, unsigned row
 	grid_text(grid, rect, row, 0, ROLE_TEXT, selected ? ">" : " ");
 	grid_right(grid, rect, row, 9, ROLE_TEXT, thread->tid ? text : "-");
 	grid_middle(grid, rect, row, 10, 15, ROLE_TEXT, thread->name ?: "-");
-	grid_text(grid, rect, row, 26, thread->holds_gil ? ROLE_ACCENT : ROLE_TEXT, state_of(thread));
+	grid_text(grid, rect, row, 26, thread->holds_gil ? ROLE_ACCENT : ROLE_TEXT,
+		  state_of(thread));
 	if (thread->frame_count)
 		format_frame(&thread->frames[0], text, sizeof(text));
 	else
@@ -45,11 +47,13 @@ static void draw_thread(struct grid *grid, const struct rect *rect, unsigned row
 		grid_select_row(grid, rect, row);
 }
 
-static void draw_stack(struct grid *grid, const struct rect *rect, const struct heapspy_thread *thread)
+static void draw_stack(struct grid *grid, const struct rect *rect,
+		       const struct heapspy_thread *thread)
 {
 	char text[200];
-	grid_print(grid, rect, 0, 1, ROLE_HEADER, "%s, newest call first%s%s", thread->name ?: "thread",
-		   thread->torn ? ", torn" : "", thread->cut ? ", cut" : "");
+	grid_print(grid, rect, 0, 1, ROLE_HEADER, "%s, newest call first%s%s",
+		   thread->name ?: "thread", thread->torn ? ", torn" : "",
+		   thread->cut ? ", cut" : "");
 	for (size_t i = 0; i < thread->frame_count && i + 1 < rect->rows; i++) {
 		size_t left = thread->frame_count - i;
 		if (i + 2 == rect->rows && left > 1) {
@@ -84,9 +88,11 @@ void view_threads(struct app *app, struct grid *grid, const struct rect *rect, b
 	rows = threads->count < rows ? (unsigned)threads->count : rows;
 	size_t first = rows && chosen >= rows ? chosen - rows + 1 : 0;
 	for (unsigned i = 0; i < rows; i++)
-		draw_thread(grid, rect, i + 1, &threads->items[first + i], focused && first + i == chosen);
+		draw_thread(grid, rect, i + 1, &threads->items[first + i],
+			    focused && first + i == chosen);
 	if (chosen < threads->count && rows + 2 < rect->rows) {
-		struct rect rest = {rect->row + rows + 2, rect->column, rect->rows - rows - 2, rect->columns};
+		struct rect rest = {rect->row + rows + 2, rect->column, rect->rows - rows - 2,
+				    rect->columns};
 		draw_stack(grid, &rest, &threads->items[chosen]);
 	}
 }

@@ -9,16 +9,21 @@
 
 /* From the left to the right; those that there is no room for are left out, the one
  * with the highest number first. */
-enum column { COLUMN_COUNT_, COLUMN_COUNT_CHANGE, COLUMN_SIZE, COLUMN_SIZE_CHANGE, COLUMN_SHARE, COLUMNS };
+enum column {
+	COLUMN_COUNT_,
+	COLUMN_COUNT_CHANGE,
+	COLUMN_SIZE,
+	COLUMN_SIZE_CHANGE,
+	COLUMN_SHARE,
+	COLUMNS
+};
 
 static const struct {
 	unsigned width, dispensable;
 	enum sort sort;
 } columns[COLUMNS] = {
-	[COLUMN_COUNT_] = {12, 0, SORT_OBJECTS},
-	[COLUMN_COUNT_CHANGE] = {10, 1, SORT_OBJECTS_CHANGE},
-	[COLUMN_SIZE] = {9, 0, SORT_SIZE},
-	[COLUMN_SIZE_CHANGE] = {10, 2, SORT_SIZE_CHANGE},
+	[COLUMN_COUNT_] = {12, 0, SORT_OBJECTS}, [COLUMN_COUNT_CHANGE] = {10, 1, SORT_OBJECTS_CHANGE},
+	[COLUMN_SIZE] = {9, 0, SORT_SIZE},	     [COLUMN_SIZE_CHANGE] = {10, 2, SORT_SIZE_CHANGE},
 	[COLUMN_SHARE] = {6, 3, SORT_COUNT},
 };
 
@@ -82,7 +87,8 @@ static void draw_headings(struct app *app, struct grid *grid, const struct rect 
 }
 
 static void draw_row(struct app *app, struct grid *grid, const struct rect *rect, unsigned row,
-		     const struct growth *growth, bool selected, unsigned name, const bool shown[COLUMNS])
+		     const struct growth *growth, bool selected, unsigned name,
+		     const bool shown[COLUMNS])
 {
 	char texts[COLUMNS][TEXT_SIZE];
 	const struct heapspy_type *type = growth->type;
@@ -164,8 +170,8 @@ void view_types(struct app *app, struct grid *grid, const struct rect *rect, boo
 	app->length = app->row_count;
 	size_t end = app->top + rows < app->row_count ? app->top + rows : app->row_count;
 	for (size_t i = app->top; i < end; i++)
-		draw_row(app, grid, rect, 2 + (unsigned)(i - app->top), &app->rows[i], i == selected, name,
-			 shown);
+		draw_row(app, grid, rect, 2 + (unsigned)(i - app->top), &app->rows[i],
+			 i == selected, name, shown);
 	if (!all && rows < rect->rows - 2)
 		draw_rest(app, grid, rect, 2 + rows, app->top, end, name, shown);
 }
@@ -188,35 +194,41 @@ void view_type(struct app *app, struct grid *grid, const struct rect *rect)
 	size_t selected = app_selected(app);
 	char text[64], a[TEXT_SIZE], b[TEXT_SIZE], title[200];
 	if (selected >= app->row_count || app->rows[selected].type->address != app->selected) {
-		grid_text(grid, rect, 0, 0, ROLE_DIM, "Types > there are no objects of it any more   Esc up");
+		grid_text(grid, rect, 0, 0, ROLE_DIM,
+			  "Types > there are no objects of it any more   Esc up");
 		return;
 	}
 	const struct growth *growth = &app->rows[selected];
 	const struct heapspy_type *type = growth->type;
 	snprintf(title, sizeof(title), "Types > %s", type->name);
-	grid_middle(grid, rect, 0, 0, rect->columns > 10 ? rect->columns - 9 : 0, ROLE_HEADER, title);
+	grid_middle(grid, rect, 0, 0, rect->columns > 10 ? rect->columns - 9 : 0, ROLE_HEADER,
+		    title);
 	grid_right(grid, rect, 0, rect->columns, ROLE_ACCENT, "Esc up");
 	unsigned row = 1;
 	if (growth_is_suspect(growth))
-		grid_print(grid, rect, row++, 2, ROLE_BAD, "! grew in each of the last %u heap walks",
-			   growth->streak);
+		grid_print(grid, rect, row++, 2, ROLE_BAD,
+			   "! grew in each of the last %u heap walks", growth->streak);
 	pair(grid, rect, row++, "", "", "COUNT", "SIZE");
-	pair(grid, rect, row++, "now", "", text_count(a, type->objects), text_bytes(b, type->bytes));
+	pair(grid, rect, row++, "now", "", text_count(a, type->objects),
+	     text_bytes(b, type->bytes));
 	pair(grid, rect, row++, "per minute", "", text_change(a, growth->minute_objects),
 	     text_bytes_change(b, growth->minute_bytes));
-	pair(grid, rect, row++, "since the last walk", "", text_change(a, (double)growth->last_objects),
+	pair(grid, rect, row++, "since the last walk", "",
+	     text_change(a, (double)growth->last_objects),
 	     text_bytes_change(b, (double)growth->last_bytes));
-	pair(grid, rect, row++, "since the baseline", "", text_change(a, (double)growth->base_objects),
+	pair(grid, rect, row++, "since the baseline", "",
+	     text_change(a, (double)growth->base_objects),
 	     text_bytes_change(b, (double)growth->base_bytes));
 	pair(grid, rect, row++, "in the collector", "", text_count(a, type->gc_objects),
 	     text_bytes(b, type->gc_bytes));
 	if (type->objects && type->objects != HEAPSPY_UNKNOWN)
-		pair(grid, rect, row++, "size of one, mean", text_bytes(a, type->bytes / type->objects),
-		     NULL, NULL);
+		pair(grid, rect, row++, "size of one, mean",
+		     text_bytes(a, type->bytes / type->objects), NULL, NULL);
 	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)type->address);
 	pair(grid, rect, row++, "type object at", text, NULL, NULL);
 	pair(grid, rect, row++, "pins hardly used", text_count(a, type->pinning), NULL, NULL);
 	if (row < rect->rows)
-		grid_text(grid, rect, row, 4, ROLE_DIM, "arenas of pymalloc: objects that keep them from going back");
+		grid_text(grid, rect, row, 4, ROLE_DIM,
+			  "arenas of pymalloc: objects that keep them from going back");
 	grid->cursor_row = rect->row;
 }

@@ -4,8 +4,9 @@
  * what it read.
  *
  * Often (a second): what costs next to nothing, the kernel's numbers and the counters
- * of the collector, the stacks of the threads. Seldom (ten seconds): a census, that is a heapspy_dump(); less
- * often still where one takes so long that it would load a core more than a little.
+ * of the collector, the stacks of the threads. Seldom (ten seconds): a census, that is
+ * a heapspy_dump(); less often still where one takes so long that it would load a core
+ * more than a little.
  *
  * What is published does not change any more and belongs to all who keep it: it can
  * be read by any thread, and outlives the sampler. That the process is gone is part
@@ -85,7 +86,8 @@ HEAPSPY_API struct heapspy_sample *heapspy_sampler_latest(struct heapspy_sampler
 
 /* As soon as possible, whatever the interval says. */
 HEAPSPY_API void heapspy_sampler_walk_now(struct heapspy_sampler *sampler);
-HEAPSPY_API void heapspy_sampler_set_census_interval(struct heapspy_sampler *sampler, double interval);
+HEAPSPY_API void heapspy_sampler_set_census_interval(struct heapspy_sampler *sampler,
+						     double interval);
 
 /* One more, and one less, who needs it. Return and take NULL. */
 HEAPSPY_API struct heapspy_sample *heapspy_sample_keep(struct heapspy_sample *sample);

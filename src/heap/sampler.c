@@ -88,7 +88,7 @@ static struct heapspy_sample *follow(const struct heapspy_sample *before)
 {
 	struct heapspy_sample *sample = malloc(sizeof(*sample));
 	struct heapspy_interpreter *interpreters =
-		malloc((before->interpreter_count + 1) * sizeof(*interpreters));
+	    malloc((before->interpreter_count + 1) * sizeof(*interpreters));
 	if (!sample || !interpreters) {
 		free(sample);
 		free(interpreters);
@@ -156,7 +156,7 @@ static void read_stacks(struct heapspy_sampler *sampler, struct heapspy_sample *
 	static const struct heapspy_stack_options running;
 	struct heapspy_stacks *stacks = calloc(1, sizeof(*stacks));
 	struct heapspy_error *error =
-		stacks ? heapspy_stack_read(sampler->heapspy, &running, &stacks->stack) : NULL;
+	    stacks ? heapspy_stack_read(sampler->heapspy, &running, &stacks->stack) : NULL;
 	if (error) {
 		heapspy_error_free(error);
 		free(stacks);
@@ -177,8 +177,8 @@ static void read_often(struct heapspy_sampler *sampler, struct heapspy_sample *s
 	struct heapspy_sample kernel = *sample;
 	read_kernel(sampler, &kernel);
 	struct heapspy_gc_reading reading;
-	CLEANUP(heapspy_error_freep) struct heapspy_error *error =
-		heapspy_gc_read(sampler->heapspy, &reading);
+	CLEANUP(heapspy_error_freep)
+	struct heapspy_error *error = heapspy_gc_read(sampler->heapspy, &reading);
 	set_trouble(sample, error);
 	if (error)
 		return;
@@ -197,8 +197,9 @@ static void read_census(struct heapspy_sampler *sampler, struct heapspy_sample *
 {
 	struct heapspy_census *census = calloc(1, sizeof(*census));
 	double start = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
-	CLEANUP(heapspy_error_freep) struct heapspy_error *error =
-		census ? heapspy_dump(sampler->heapspy, NULL, &census->dump) : error_no_memory();
+	CLEANUP(heapspy_error_freep)
+	struct heapspy_error *error =
+	    census ? heapspy_dump(sampler->heapspy, NULL, &census->dump) : error_no_memory();
 	sample->walk_cpu = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 	sample->walking = false;
 	set_trouble(sample, error);
@@ -218,12 +219,13 @@ static void read_census(struct heapspy_sampler *sampler, struct heapspy_sample *
 static bool wait_until(struct heapspy_sampler *sampler, double time, bool *ret_walk_now)
 {
 	struct timespec until = {
-		.tv_sec = (time_t)time,
-		.tv_nsec = (long)((time - (double)(time_t)time) * 1e9),
+	    .tv_sec = (time_t)time,
+	    .tv_nsec = (long)((time - (double)(time_t)time) * 1e9),
 	};
 	pthread_mutex_lock(&sampler->mutex);
 	while (!sampler->stop && !sampler->walk_now &&
-	       pthread_cond_clockwait(&sampler->asked, &sampler->mutex, CLOCK_MONOTONIC, &until) == 0)
+	       pthread_cond_clockwait(&sampler->asked, &sampler->mutex, CLOCK_MONOTONIC, &until) ==
+		   0)
 		;
 	*ret_walk_now = sampler->walk_now;
 	sampler->walk_now = false;
@@ -282,7 +284,8 @@ static void *run(void *argument)
 		}
 		if (!is_live(sampler))
 			continue;
-		bool due = last_walk < 0 || now >= last_walk + census_interval(sampler, sampler->latest);
+		bool due =
+		    last_walk < 0 || now >= last_walk + census_interval(sampler, sampler->latest);
 		if (walk_now || due) {
 			last_walk = now;
 			step(sampler, NULL);
@@ -323,17 +326,17 @@ struct heapspy_error *heapspy_sampler_start(struct heapspy *heapspy,
 	pthread_mutex_init(&sampler->mutex, NULL);
 	pthread_cond_init(&sampler->asked, NULL);
 	*empty = (struct heapspy_sample){
-		.references = 1,
-		.rss = HEAPSPY_UNKNOWN,
-		.swap = HEAPSPY_UNKNOWN,
-		.rss_peak = HEAPSPY_UNKNOWN,
-		.virt = HEAPSPY_UNKNOWN,
+	    .references = 1,
+	    .rss = HEAPSPY_UNKNOWN,
+	    .swap = HEAPSPY_UNKNOWN,
+	    .rss_peak = HEAPSPY_UNKNOWN,
+	    .virt = HEAPSPY_UNKNOWN,
 	};
 	sampler->heapspy = heapspy;
 	sampler->latest = empty;
 	sampler->interval = options && options->interval > 0 ? options->interval : 1;
 	sampler->census_interval =
-		options && options->census_interval > 0 ? options->census_interval : 10;
+	    options && options->census_interval > 0 ? options->census_interval : 10;
 	sampler->duty = options && options->duty > 0 ? options->duty : 0.05;
 	sampler->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	sampler->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

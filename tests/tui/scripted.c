@@ -67,8 +67,9 @@ static void fill_types(struct heapspy_dump *dump, unsigned number)
 		snprintf(name, sizeof(name), "lib.part%02u.Thing", i);
 		type->name = strdup(i < TYPES ? types[i].name : name);
 		type->address = 0x7f2a10000000 + i * 0x1000;
-		type->objects = i < TYPES ? types[i].objects + (uint64_t)(types[i].more * (int64_t)number)
-					  : 60 - i;
+		type->objects = i < TYPES
+				    ? types[i].objects + (uint64_t)(types[i].more * (int64_t)number)
+				    : 60 - i;
 		type->bytes = type->objects * (i < TYPES ? types[i].size : 48);
 		type->gc_objects = i >= TYPES || types[i].tracked ? type->objects : 0;
 		type->gc_bytes = i >= TYPES || types[i].tracked ? type->bytes : 0;
@@ -85,13 +86,16 @@ static struct heapspy_interpreter *make_interpreter(unsigned second, bool walked
 	struct heapspy_interpreter *interpreter = calloc(1, sizeof(*interpreter));
 	unsigned runs = second / 3;
 	interpreter->gc = (struct heapspy_gc){
-		.enabled = true,
-		.collecting = second % 50 == 7,
-		.frozen = walked ? 375 : HEAPSPY_UNKNOWN,
-		.generations = {
-			{700, 200 + second % 3 * 233, walked ? 412 : HEAPSPY_UNKNOWN, 1700 + runs, 9100 + runs, 0},
-			{10, runs % 10, walked ? 5012 : HEAPSPY_UNKNOWN, 140 + runs / 10, 1200, 0},
-			{10, runs / 10 % 10, walked ? 1310122 : HEAPSPY_UNKNOWN, 12 + second / 100, 310, 2},
+	    .enabled = true,
+	    .collecting = second % 50 == 7,
+	    .frozen = walked ? 375 : HEAPSPY_UNKNOWN,
+	    .generations =
+		{
+		    {700, 200 + second % 3 * 233, walked ? 412 : HEAPSPY_UNKNOWN, 1700 + runs,
+		     9100 + runs, 0},
+		    {10, runs % 10, walked ? 5012 : HEAPSPY_UNKNOWN, 140 + runs / 10, 1200, 0},
+		    {10, runs / 10 % 10, walked ? 1310122 : HEAPSPY_UNKNOWN, 12 + second / 100, 310,
+		     2},
 		},
 	};
 	return interpreter;
@@ -104,51 +108,51 @@ static struct heapspy_census *make_census(unsigned second)
 	struct heapspy_dump *dump = calloc(1, sizeof(*dump));
 	fill_types(dump, number);
 	dump->capture = (struct heapspy_capture){
-		.time = START + second + 0.25,
-		.duration = 0.21,
-		.coverage = 0.9961,
-		.torn_reads = 3,
+	    .time = START + second + 0.25,
+	    .duration = 0.21,
+	    .coverage = 0.9961,
+	    .torn_reads = 3,
 	};
 	dump->interpreters = make_interpreter(second, true);
 	dump->interpreter_count = 1;
 	dump->memory = (struct heapspy_memory){
-		.rss = 612 * MIB,
-		.pss = 588 * MIB,
-		.uss = 560 * MIB,
-		.rss_peak = 640 * MIB,
-		.virt = 1400ul * MIB,
-		.limit = 1024 * MIB,
-		.headroom = 400 * MIB,
-		.has_account = true,
+	    .rss = 612 * MIB,
+	    .pss = 588 * MIB,
+	    .uss = 560 * MIB,
+	    .rss_peak = 640 * MIB,
+	    .virt = 1400ul * MIB,
+	    .limit = 1024 * MIB,
+	    .headroom = 400 * MIB,
+	    .has_account = true,
 	};
 	for (unsigned i = 0; i < HEAPSPY_MEMORY_KIND_COUNT; i++)
 		dump->memory.account[i] = (uint64_t)(HEAPSPY_MEMORY_KIND_COUNT - i) * 9 * MIB;
 	uint64_t arenas = 318 + number / 6;
 	dump->allocator = (struct heapspy_allocator){
-		.arenas = arenas,
-		.arena_size = MIB,
-		.arenas_allocated = 322,
-		.arenas_highwater = 322,
-		.pools = arenas * 64 - 1241,
-		.pool_size = 16384,
-		.pools_free = 1241,
-		.bytes_in_use = 262ul * MIB + number * (MIB / 8),
-		.bytes_free = 35ul * MIB,
-		.sparse_arenas = 7,
-		.sparse_bytes = 300000,
+	    .arenas = arenas,
+	    .arena_size = MIB,
+	    .arenas_allocated = 322,
+	    .arenas_highwater = 322,
+	    .pools = arenas * 64 - 1241,
+	    .pool_size = 16384,
+	    .pools_free = 1241,
+	    .bytes_in_use = 262ul * MIB + number * (MIB / 8),
+	    .bytes_free = 35ul * MIB,
+	    .sparse_arenas = 7,
+	    .sparse_bytes = 300000,
 	};
 	for (unsigned i = 0; i < HEAPSPY_SIZE_CLASSES; i++)
 		dump->allocator.classes[i] = (struct heapspy_size_class){
-			.block = (i + 1) * 16,
-			.pools = i % 5 == 4 ? 0 : 40 + i,
-			.blocks_in_use = 1000 * (i + 1),
-			.blocks_free = 37 * i,
+		    .block = (i + 1) * 16,
+		    .pools = i % 5 == 4 ? 0 : 40 + i,
+		    .blocks_in_use = 1000 * (i + 1),
+		    .blocks_free = 37 * i,
 		};
 	dump->malloc = (struct heapspy_malloc){
-		.arenas = 2,
-		.bytes_in_use = 96 * MIB,
-		.bytes_free = 3 * MIB,
-		.mmapped = 45 * MIB,
+	    .arenas = 2,
+	    .bytes_in_use = 96 * MIB,
+	    .bytes_free = 3 * MIB,
+	    .mmapped = 45 * MIB,
 	};
 	census->references = 1;
 	census->number = number + 1;
@@ -160,21 +164,32 @@ static struct heapspy_census *make_census(unsigned second)
 static struct heapspy_stacks *the_stacks(void)
 {
 	static struct heapspy_frame frames[] = {
-		{.function = "Cache.put", .file = "/srv/app/cache.py", .line = 88},
-		{.function = "read", .line = HEAPSPY_NO_LINE, .native = true, .module = "/usr/lib/libc.so.6"},
-		{.function = "get_user", .file = "/srv/app/api.py", .line = 140},
-		{.function = "<module>", .file = "<string>", .line = HEAPSPY_NO_LINE},
+	    {.function = "Cache.put", .file = "/srv/app/cache.py", .line = 88},
+	    {.function = "read",
+	     .line = HEAPSPY_NO_LINE,
+	     .native = true,
+	     .module = "/usr/lib/libc.so.6"},
+	    {.function = "get_user", .file = "/srv/app/api.py", .line = 140},
+	    {.function = "<module>", .file = "<string>", .line = HEAPSPY_NO_LINE},
 	};
 	static struct heapspy_thread threads[] = {
-		{.tid = 48211, .name = "MainThread", .state = HEAPSPY_THREAD_RUNNING, .holds_gil = true,
-		 .frames = frames, .frame_count = 4},
-		{.tid = 48230, .name = "gthread-0", .state = HEAPSPY_THREAD_SLEEPING, .frames = frames + 2,
-		 .frame_count = 2, .torn = true},
-		{.tid = 48231, .name = "a-thread-with-a-long-name", .state = HEAPSPY_THREAD_SLEEPING},
+	    {.tid = 48211,
+	     .name = "MainThread",
+	     .state = HEAPSPY_THREAD_RUNNING,
+	     .holds_gil = true,
+	     .frames = frames,
+	     .frame_count = 4},
+	    {.tid = 48230,
+	     .name = "gthread-0",
+	     .state = HEAPSPY_THREAD_SLEEPING,
+	     .frames = frames + 2,
+	     .frame_count = 2,
+	     .torn = true},
+	    {.tid = 48231, .name = "a-thread-with-a-long-name", .state = HEAPSPY_THREAD_SLEEPING},
 	};
 	static struct heapspy_stacks stacks = {
-		.references = 1,
-		.stack = {.threads = {.items = threads, .count = 3}},
+	    .references = 1,
+	    .stack = {.threads = {.items = threads, .count = 3}},
 	};
 	return heapspy_stacks_keep(&stacks);
 }
@@ -184,23 +199,24 @@ void scripted_sample(struct app *app, unsigned second, bool gone)
 	const struct heapspy_sample *before = app->model.sample;
 	struct heapspy_sample *sample = calloc(1, sizeof(*sample));
 	*sample = (struct heapspy_sample){
-		.references = 1,
-		.number = second + 1,
-		.time = START + second,
-		.state = gone ? HEAPSPY_SAMPLE_GONE : HEAPSPY_SAMPLE_LIVE,
-		.trouble_code = HEAPSPY_GONE,
-		.trouble = gone ? strdup("process 48211 is no longer the one that was attached") : NULL,
-		/* It rises, and once there is a spike of one reading. */
-		.rss = 600ul * MIB + second * 40000ul + (second == 77 ? 8 * MIB : 0),
-		.rss_peak = 640 * MIB,
-		.threads = 9,
-		.interpreters = make_interpreter(second, false),
-		.interpreter_count = 1,
-		.stacks = the_stacks(),
-		.census_interval = EVERY,
+	    .references = 1,
+	    .number = second + 1,
+	    .time = START + second,
+	    .state = gone ? HEAPSPY_SAMPLE_GONE : HEAPSPY_SAMPLE_LIVE,
+	    .trouble_code = HEAPSPY_GONE,
+	    .trouble = gone ? strdup("process 48211 is no longer the one that was attached") : NULL,
+	    /* It rises, and once there is a spike of one reading. */
+	    .rss = 600ul * MIB + second * 40000ul + (second == 77 ? 8 * MIB : 0),
+	    .rss_peak = 640 * MIB,
+	    .threads = 9,
+	    .interpreters = make_interpreter(second, false),
+	    .interpreter_count = 1,
+	    .stacks = the_stacks(),
+	    .census_interval = EVERY,
 	};
 	bool walks = second % EVERY == 0 && !gone;
-	sample->census = walks ? make_census(second) : heapspy_census_keep(before ? before->census : NULL);
+	sample->census =
+	    walks ? make_census(second) : heapspy_census_keep(before ? before->census : NULL);
 	app->now = sample->time + 0.5;
 	app_take(app, sample);
 }
@@ -216,9 +232,10 @@ void scripted_app(struct app *app, unsigned seconds)
 unsigned scripted_keys(struct app *app, const char *keys)
 {
 	static const uint32_t special[] = {
-		[1] = TUI_KEY_UP,       [2] = TUI_KEY_DOWN,  [3] = TUI_KEY_PAGE_DOWN, [4] = TUI_KEY_END,
-		[5] = TUI_KEY_HOME,     [6] = TUI_KEY_F5,    ['\b'] = TUI_KEY_BACKSPACE, ['\t'] = TUI_KEY_TAB,
-		['\n'] = TUI_KEY_ENTER, [033] = TUI_KEY_ESCAPE,
+	    [1] = TUI_KEY_UP,		[2] = TUI_KEY_DOWN,   [3] = TUI_KEY_PAGE_DOWN,
+	    [4] = TUI_KEY_END,		[5] = TUI_KEY_HOME,   [6] = TUI_KEY_F5,
+	    ['\b'] = TUI_KEY_BACKSPACE, ['\t'] = TUI_KEY_TAB, ['\n'] = TUI_KEY_ENTER,
+	    [033] = TUI_KEY_ESCAPE,
 	};
 	unsigned requests = 0;
 	for (; *keys; keys++) {

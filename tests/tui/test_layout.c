@@ -25,7 +25,8 @@ static void assert_apart(const struct rect *parts, unsigned count, unsigned rows
 		assert_true(a->row + a->rows <= rows && a->column + a->columns <= columns);
 		for (unsigned j = 0; j < i; j++) {
 			const struct rect *b = &parts[j];
-			bool apart = !b->rows || a->row + a->rows <= b->row || b->row + b->rows <= a->row ||
+			bool apart = !b->rows || a->row + a->rows <= b->row ||
+				     b->row + b->rows <= a->row ||
 				     a->column + a->columns <= b->column ||
 				     b->column + b->columns <= a->column;
 			assert_true(apart);
@@ -43,7 +44,8 @@ static void test_every_size(void **state)
 				layout_make(rows, columns, (enum panel)(i / 2), i % 2, &layout);
 				bool small = rows < 10 || columns < 40;
 				assert_int_equal(layout.tier == TIER_NONE, small);
-				struct rect parts[PARTS] = {layout.header, layout.plot, layout.tabs, layout.main,
+				struct rect parts[PARTS] = {layout.header, layout.plot,
+							    layout.tabs,   layout.main,
 							    layout.status, layout.footer};
 				for (unsigned j = 0; j < layout.side_count; j++) {
 					parts[6 + j] = layout.sides[j];
@@ -55,8 +57,10 @@ static void test_every_size(void **state)
 				if (small)
 					continue;
 				assert_true(layout.main.rows >= 5 && layout.main.columns >= 40);
-				assert_true(layout.header.row + layout.header.rows <= layout.main.row);
-				assert_true(layout.main.row + layout.main.rows <= layout.footer.row);
+				assert_true(layout.header.row + layout.header.rows <=
+					    layout.main.row);
+				assert_true(layout.main.row + layout.main.rows <=
+					    layout.footer.row);
 			}
 }
 
@@ -79,8 +83,8 @@ static void test_every_size_drawn(void **state)
 			scripted_draw(&app, rows, columns);
 			assert_true(app.grid.cursor_row < rows && app.grid.cursor_column < columns);
 			for (size_t i = 0; i < (size_t)rows * columns; i++)
-				assert_true(!app.grid.ascii ||
-					    (app.grid.cells[i].point >= ' ' && app.grid.cells[i].point < 0x7f));
+				assert_true(!app.grid.ascii || (app.grid.cells[i].point >= ' ' &&
+								app.grid.cells[i].point < 0x7f));
 		}
 	app_fini(&app);
 }
@@ -194,9 +198,9 @@ static void test_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_size), cmocka_unit_test(test_every_size_drawn),
-		cmocka_unit_test(test_keymap),     cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_growth),     cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_every_size), cmocka_unit_test(test_every_size_drawn),
+	    cmocka_unit_test(test_keymap),     cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_growth),     cmocka_unit_test(test_numbers),
 	};
 	setenv("TZ", "UTC", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
