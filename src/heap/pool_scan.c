@@ -137,6 +137,8 @@ enum fault pool_scan_run(struct pool_scan *scan, const struct arenas *arenas)
 	free(buffer);
 	for (size_t i = 0; i < arenas->count; i++)
 		add_arena(&scan->totals, &arenas->items[i], obmalloc_pool_size(scan->counter->python));
+	for (uint32_t i = 0; i < HEAPSPY_SIZE_CLASSES; i++)
+		scan->totals.classes[i].block = (i + 1) * POOL_ALIGNMENT;
 	scan->totals.pool_size = obmalloc_pool_size(scan->counter->python);
 	scan->totals.arenas_allocated = arenas->counters.arenas_allocated;
 	scan->totals.arenas_highwater = arenas->counters.arenas_highwater;
