@@ -40,11 +40,11 @@ struct heapspy_snapshot {
 	                     unless `stop` was asked for */
 };
 
-/* options may be NULL. `fd` is of an empty regular file, opened for writing, and stays the caller's. It
- * holds the memory of the process: give it a mode of 0600. After an error what is
- * in it is of no use. */
+/* options may be NULL. `fd` is of an empty regular file, opened for writing, and stays the
+ * caller's. It holds the memory of the process: give it a mode of 0600. After an error what is in
+ * it is of no use. */
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
-heapspy_snapshot_write(struct heapspy *heapspy, const struct heapspy_snapshot_options *options, int fd,
-		       struct heapspy_snapshot *ret_snapshot);
+heapspy_snapshot_write(struct heapspy *heapspy, const struct heapspy_snapshot_options *options,
+		       int fd, struct heapspy_snapshot *ret_snapshot);
 
 #endif

@@ -87,7 +87,8 @@ static struct heapspy_error *run(const struct options *options)
 		return error_why(error_new(HEAPSPY_USAGE, "--max-pause is of no use alone"),
 				 "nothing is stopped without --stop");
 	if (!options->output) {
-		struct heapspy_error *error = error_new(HEAPSPY_USAGE, "snapshot needs a FILE to write");
+		struct heapspy_error *error =
+			error_new(HEAPSPY_USAGE, "snapshot needs a FILE to write");
 		return error_why(error, "usage: heapspy snapshot PID -o FILE");
 	}
 	CLEANUP(output_fini) struct output output = {.directory = -1};
@@ -106,16 +107,17 @@ const struct command command_snapshot = {
 	.operands = "PID|FILE",
 	.summary = "write the heap of a process to a file",
 	.description =
-		"Writes an ELF core file with the memory that the other commands need, and reads the "
-		"process while it runs, or with --stop at one instant. They take the file in place of a PID, also on another "
-		"machine and when the process is long gone; gdb opens it as well. From a core file "
-		"it makes a smaller one. Large buffers without pointers in them, such as the numbers "
-		"of an array, are left out.\n\n"
+		"Writes an ELF core file with the memory that the other commands need, and reads "
+		"the process while it runs, or with --stop at one instant. They take the file in "
+		"place of a PID, also on another machine and when the process is long gone; gdb "
+		"opens it as well. From a core file it makes a smaller one. Large buffers without "
+		"pointers in them, such as the numbers of an array, are left out.\n\n"
 		"Only its owner can read the file: all that the process keeps in its memory is in "
-		"it, passwords as well, unless --strings none leaves text out. Pages of zeros take no space on the disk: copy it with a "
-		"tool that leaves holes as they are (cp, rsync -S, tar -S).",
-	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) | OPTION(STRINGS) |
-		   OPTION(OUTPUT) | OPTION(FORCE),
+		"it, passwords as well, unless --strings none leaves text out. Pages of zeros take "
+		"no space on the disk: copy it with a tool that leaves holes as they are (cp, "
+		"rsync -S, tar -S).",
+	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) |
+		   OPTION(STRINGS) | OPTION(OUTPUT) | OPTION(FORCE),
 	.takes = {OPTION_PID},
 	.take_count = 1,
 	.need = 1,
@@ -124,7 +126,8 @@ const struct command command_snapshot = {
 		(const struct example[]){
 			{"snapshot 4711 -o heap.core", "what process 4711 holds now"},
 			{"snapshot 4711 --stop -o heap.core", "the same, of one instant"},
-			{"snapshot 4711 --strings none -o heap.core", "to give away: names and numbers, no text"},
+			{"snapshot 4711 --strings none -o heap.core",
+			 "to give away: names and numbers, no text"},
 			{0},
 		},
 	.run = run,

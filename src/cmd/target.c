@@ -18,7 +18,8 @@ struct heapspy_error *target_set(struct options *options, const struct command *
 		return options_set(options, OPTION_PID, command, text);
 	if (!strchr(text, '/') && access(text, F_OK) < 0) {
 		struct heapspy_error *error = options_set(options, OPTION_PID, command, text);
-		return error_why(error, "it is no number from 1 on, and there is no file of this name");
+		return error_why(error,
+				 "it is no number from 1 on, and there is no file of this name");
 	}
 	options->given |= OPTION(PID);
 	options->file = text;

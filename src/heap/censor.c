@@ -34,7 +34,8 @@ enum censored censor_kind_of(struct censor *censor, uint32_t type)
 			censor->no_memory = true;
 			return CENSOR_NOTHING;
 		}
-		memset(kinds + censor->kind_capacity, CENSOR_UNKNOWN, capacity - censor->kind_capacity);
+		memset(kinds + censor->kind_capacity, CENSOR_UNKNOWN,
+		       capacity - censor->kind_capacity);
 		censor->kinds = kinds;
 		censor->kind_capacity = capacity;
 	}
@@ -49,8 +50,8 @@ static unsigned bits(const uint8_t *bytes, int32_t first_bit, unsigned width)
 	return bytes[first_bit / 8] >> (first_bit % 8) & ((1u << width) - 1);
 }
 
-static bool find_str(const struct layout *layout, const uint8_t *bytes, size_t length, uint64_t address,
-		     struct censored_text *text)
+static bool find_str(const struct layout *layout, const uint8_t *bytes, size_t length,
+		     uint64_t address, struct censored_text *text)
 {
 	if (length < (size_t)SIZEOF(layout, ASCIIObject))
 		return false;
@@ -127,7 +128,8 @@ static void censor_block(struct censor *censor, uint8_t *block, size_t size, uin
 	enum censored kind = censor_kind_of(censor, found.type);
 	uint64_t object = address + found.prefix;
 	if ((kind != CENSOR_STR && kind != CENSOR_BYTES) ||
-	    !censor_find_text(censor, kind, block + found.prefix, size - found.prefix, object, &text) ||
+	    !censor_find_text(censor, kind, block + found.prefix, size - found.prefix, object,
+			      &text) ||
 	    censor_is_name(censor, &text))
 		return;
 	/* Text that lies elsewhere is among censor->texts. */
@@ -160,7 +162,8 @@ static void censor_pool(struct censor *censor, uint8_t *bytes, uint64_t address,
 
 /* ---- pieces -------------------------------------------------------------------- */
 
-static void censor_texts(const struct censor *censor, uint64_t address, uint8_t *bytes, size_t length)
+static void censor_texts(const struct censor *censor, uint64_t address, uint8_t *bytes,
+			 size_t length)
 {
 	size_t low = 0, high = censor->text_count;
 	while (low < high) {
@@ -177,7 +180,8 @@ static void censor_texts(const struct censor *censor, uint64_t address, uint8_t 
 		uint64_t from = start < address ? address - start : 0;
 		/* Whole characters: one may lie across the edge. */
 		from -= from % text->width;
-		for (uint64_t at = start + from; at < end && at < address + length; at += text->width)
+		for (uint64_t at = start + from; at < end && at < address + length;
+		     at += text->width)
 			for (unsigned i = 0; i < text->width; i++)
 				if (at + i >= address && at + i < address + length)
 					bytes[at + i - address] = i == 0 ? 'x' : 0;
@@ -207,7 +211,8 @@ static void censor_all(struct censor *censor, uint64_t address, uint8_t *bytes, 
 }
 
 /* Kept text in a piece: from `first` on, so many. */
-static size_t find_kept(const struct censor *censor, uint64_t address, size_t length, size_t *ret_first)
+static size_t find_kept(const struct censor *censor, uint64_t address, size_t length,
+			size_t *ret_first)
 {
 	size_t low = 0, high = censor->kept_count, end;
 	while (low < high) {
@@ -220,7 +225,8 @@ static size_t find_kept(const struct censor *censor, uint64_t address, size_t le
 	/* One that begins before the piece goes on in it: a chance of one in thousands. */
 	if (low && censor->kept[low - 1].address + censor->kept[low - 1].length > address)
 		low--;
-	for (end = low; end < censor->kept_count && censor->kept[end].address < address + length; end++)
+	for (end = low; end < censor->kept_count && censor->kept[end].address < address + length;
+	     end++)
 		;
 	*ret_first = low;
 	return end - low;
@@ -228,8 +234,8 @@ static size_t find_kept(const struct censor *censor, uint64_t address, size_t le
 
 /* Copies what is in the piece between it and `aside`; without one nothing. Returns
  * how much that is. */
-static size_t copy_kept(const struct kept_text *kept, size_t count, uint64_t address, uint8_t *bytes,
-			size_t length, uint8_t *aside, bool back)
+static size_t copy_kept(const struct kept_text *kept, size_t count, uint64_t address,
+			uint8_t *bytes, size_t length, uint8_t *aside, bool back)
 {
 	size_t total = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -240,7 +246,8 @@ static size_t copy_kept(const struct kept_text *kept, size_t count, uint64_t add
 			continue;
 		uint8_t *here = bytes + (start - address);
 		if (aside)
-			memcpy(back ? here : aside + total, back ? aside + total : here, end - start);
+			memcpy(back ? here : aside + total, back ? aside + total : here,
+			       end - start);
 		total += end - start;
 	}
 	return total;
@@ -289,7 +296,8 @@ struct heapspy_error *censor_new(struct python *python, struct censor **ret_cens
 	if (censor->no_memory)
 		return error_no_memory();
 	if (fault != FAULT_NONE)
-		return error_from_fault(fault, 0, "cannot read the heap of %s", target_name(python->target));
+		return error_from_fault(fault, 0, "cannot read the heap of %s",
+					target_name(python->target));
 	*ret_censor = take_pointer(censor);
 	return NULL;
 }

@@ -9,7 +9,8 @@
 
 #define WINDOW (1u << 20)
 
-static void *room_for(struct censor *censor, void *items, size_t count, size_t *capacity, size_t size)
+static void *room_for(struct censor *censor, void *items, size_t count, size_t *capacity,
+		      size_t size)
 {
 	if (count < *capacity)
 		return items;
@@ -24,8 +25,8 @@ static void *room_for(struct censor *censor, void *items, size_t count, size_t *
 
 static void add_name(struct censor *censor, uint64_t object)
 {
-	uint64_t *names = room_for(censor, censor->names, censor->name_count, &censor->name_capacity,
-				   sizeof(*names));
+	uint64_t *names = room_for(censor, censor->names, censor->name_count,
+				   &censor->name_capacity, sizeof(*names));
 	if (!names)
 		return;
 	censor->names = names;
@@ -124,20 +125,22 @@ static bool look_at(struct censor *censor, const struct found_object *found, con
 	return false;
 }
 
-static void look_at_block(struct censor *censor, const uint8_t *block, size_t size, uint64_t address)
+static void look_at_block(struct censor *censor, const uint8_t *block, size_t size,
+			  uint64_t address)
 {
 	struct found_object found;
 	struct censored_text text;
 	if (counter_find(&censor->counter, block, size, address, &found) &&
-	    look_at(censor, &found, block + found.prefix, size - found.prefix, address + found.prefix, &text) &&
+	    look_at(censor, &found, block + found.prefix, size - found.prefix,
+		    address + found.prefix, &text) &&
 	    text.address - address >= size)
 		add_text(censor, &text);
 }
 
 /* Of a chunk of malloc nothing is known later: what is an object stays, but for its
  * text. */
-static void look_at_chunk(struct censor *censor, const uint8_t *bytes, size_t length, uint64_t address,
-			  uint64_t size)
+static void look_at_chunk(struct censor *censor, const uint8_t *bytes, size_t length,
+			  uint64_t address, uint64_t size)
 {
 	struct found_object found;
 	struct censored_text text;
@@ -153,7 +156,8 @@ static void look_at_chunk(struct censor *censor, const uint8_t *bytes, size_t le
 
 /* ---- going over the heap --------------------------------------------------------- */
 
-static void look_at_pool(struct censor *censor, const uint8_t *bytes, uint64_t address, uint64_t pool_size)
+static void look_at_pool(struct censor *censor, const uint8_t *bytes, uint64_t address,
+			 uint64_t pool_size)
 {
 	struct pool pool;
 	if (!pool_decode(censor->python, bytes, address, pool_size, &pool))
@@ -176,8 +180,8 @@ static enum fault look_at_pools(struct censor *censor)
 		for (uint64_t at = arena->first; at < arena->carved_end; at += WINDOW) {
 			uint64_t left = arena->carved_end - at;
 			size_t length = left < WINDOW ? left : WINDOW, covered;
-			enum fault fault =
-				target_read_some(censor->python->target, at, buffer, length, &covered);
+			enum fault fault = target_read_some(censor->python->target, at, buffer,
+							    length, &covered);
 			if (fault != FAULT_NONE)
 				return fault;
 			for (size_t offset = 0; offset + pool_size <= length; offset += pool_size)

@@ -62,14 +62,17 @@ static struct heapspy_error *explain(struct heapspy *heapspy, struct heapspy_err
 	if (facts->cut_off) {
 		heapspy_error_free(error);
 		error = error_new(HEAPSPY_INCOMPLETE, "cannot read %s", target_name(target));
-		return error_why(error, "it is cut off: %.1f MiB of memory are missing, among them what "
-				 "is needed to find the heap", (double)facts->cut_off / (1 << 20));
+		return error_why(error,
+				 "it is cut off: %.1f MiB of memory are missing, among them what "
+				 "is needed to find the heap",
+				 (double)facts->cut_off / (1 << 20));
 	}
 	if (reason && (facts->files_absent || error->code == HEAPSPY_NOT_PYTHON)) {
 		CLEANUP(freep) char *safe = text_from_bytes(path, strlen(path));
 		heapspy_error_free(error);
 		error = error_new(HEAPSPY_INCOMPLETE, "cannot read %s", target_name(target));
-		return error_why(error, "it leaves out the pages of %s: %s", safe ?: "its interpreter", reason);
+		return error_why(error, "it leaves out the pages of %s: %s",
+				 safe ?: "its interpreter", reason);
 	}
 	return error;
 }
@@ -87,7 +90,8 @@ static struct heapspy_error *fill_target_info(struct heapspy *heapspy, const cha
 	if (!info->path || !info->command || (executable && !info->executable))
 		return error_no_memory();
 
-	struct snapshot_about about = {.time = facts->time, .target = *info, .memory = heapspy->memory};
+	struct snapshot_about about = {
+		.time = facts->time, .target = *info, .memory = heapspy->memory};
 	if (facts->about && snapshot_about_parse(facts->about, facts->about_length, &about)) {
 		*info = about.target;
 		info->kind = HEAPSPY_TARGET_SNAPSHOT;

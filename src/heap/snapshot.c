@@ -15,8 +15,9 @@
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
 
 /* The account of memory cannot be made from the file: it comes along. */
-static struct heapspy_error *describe(struct heapspy *heapspy, const struct heapspy_snapshot *snapshot,
-				      bool without_text, char **ret_about)
+static struct heapspy_error *describe(struct heapspy *heapspy,
+				      const struct heapspy_snapshot *snapshot, bool without_text,
+				      char **ret_about)
 {
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *dump = NULL;
 	struct heapspy_error *error = heapspy_dump(heapspy, NULL, &dump);

@@ -106,8 +106,9 @@ static void take_size(const json_t *object, const char *name, uint64_t *size)
 
 static char *text_of(const json_t *value)
 {
-	return json_is_string(value) ? text_from_bytes(json_string_value(value), json_string_length(value))
-				     : NULL;
+	return json_is_string(value)
+		       ? text_from_bytes(json_string_value(value), json_string_length(value))
+		       : NULL;
 }
 
 static void take_memory(const json_t *object, struct heapspy_memory *memory)

@@ -52,7 +52,8 @@ bool build_id_find(build_id_reader *read, void *context, struct build_id *ret_bu
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[MAX_HEADERS];
-	if (!read(context, 0, &header, sizeof(header)) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	if (!read(context, 0, &header, sizeof(header)) ||
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(*segments) ||
 	    header.e_phnum > MAX_HEADERS ||
 	    !read(context, header.e_phoff, segments, header.e_phnum * sizeof(*segments)))

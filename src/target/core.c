@@ -34,7 +34,8 @@ struct heapspy_error *core_refuse(const struct core_target *core, const char *wh
 	return error_why(cannot_read(core->path, HEAPSPY_BAD_FILE), "%s", text ?: "it is damaged");
 }
 
-struct heapspy_error *core_bad(const struct core_target *core, uint64_t offset, const char *why, ...)
+struct heapspy_error *core_bad(const struct core_target *core, uint64_t offset, const char *why,
+			       ...)
 {
 	va_list arguments;
 	va_start(arguments, why);
@@ -127,8 +128,9 @@ static struct heapspy_error *open_error(const char *path, int errnum)
 
 static const char *kind_of(mode_t mode)
 {
-	return S_ISDIR(mode)	? "it is a directory"
-	       : S_ISFIFO(mode) ? "it is a pipe: a core must be a file, which can be read in any order"
+	return S_ISDIR(mode) ? "it is a directory"
+	       : S_ISFIFO(mode)
+		       ? "it is a pipe: a core must be a file, which can be read in any order"
 	       : S_ISSOCK(mode) ? "it is a socket"
 				: "it is a device";
 }
@@ -159,9 +161,11 @@ static void name_it(struct core_target *core)
 	const char *slash = strrchr(core->path, '/');
 	CLEANUP(freep) char *path = text_from_bytes(core->path, strlen(core->path));
 	CLEANUP(freep) char *base = slash ? text_from_bytes(slash + 1, strlen(slash + 1)) : NULL;
-	int length = snprintf(core->base.name, sizeof(core->base.name), "the process of %s", path ?: "a core");
+	int length = snprintf(core->base.name, sizeof(core->base.name), "the process of %s",
+			      path ?: "a core");
 	if (length >= (int)sizeof(core->base.name) && base)
-		length = snprintf(core->base.name, sizeof(core->base.name), "the process of %s", base);
+		length = snprintf(core->base.name, sizeof(core->base.name), "the process of %s",
+				  base);
 	if (length >= (int)sizeof(core->base.name))
 		strcpy(core->base.name, "the process of the core");
 }
@@ -213,7 +217,8 @@ struct heapspy_error *target_open_core(const char *path, struct target **ret_tar
 	Elf64_Ehdr header;
 	struct heapspy_error *error;
 	if ((error = open_file(core)) || (error = core_check_kind(core, &header)) ||
-	    (error = core_read_headers(core, &header, &core->headers)) || (error = read_notes(core)))
+	    (error = core_read_headers(core, &header, &core->headers)) ||
+	    (error = read_notes(core)))
 		return error;
 	*ret_target = take_pointer(target);
 	return NULL;

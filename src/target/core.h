@@ -45,7 +45,7 @@ struct core_facts {
 	double time;       /* of the file: seconds since the epoch */
 	uint64_t size;     /* of the file, bytes */
 	uint64_t cut_off;  /* bytes of memory that its headers name and the file has not */
-	bool files_absent; /* pages of a program were wanted that only a file has which is not here */
+	bool files_absent; /* pages were wanted that only a program's file has, which is not here */
 	struct core_process process;
 	const char *about; /* text of a snapshot's own note, raw JSON; NULL: it is none */
 	size_t about_length;

@@ -56,7 +56,8 @@ static bool read_stack(struct target *target, const struct core_process *process
 		return false;
 	top &= ~UINT64_C(7);
 	size_t length = top - mapping->start < MAX_STACK ? top - mapping->start : MAX_STACK;
-	struct stack stack = {.address = top - length, .words = malloc(length + 1), .count = length / 8};
+	struct stack stack = {
+		.address = top - length, .words = malloc(length + 1), .count = length / 8};
 	size_t covered;
 	if (!stack.words ||
 	    target_read_some(target, stack.address, stack.words, length, &covered) != FAULT_NONE) {

@@ -127,7 +127,8 @@ bool core_is_program(const struct core_target *core, const struct mapping *mappi
 
 /* ---- kept ----------------------------------------------------------------- */
 
-int core_mapped_file(struct core_target *core, const struct mapping *mapping, const char **ret_reason)
+int core_mapped_file(struct core_target *core, const struct mapping *mapping,
+		     const char **ret_reason)
 {
 	struct core_mapped_file *file = NULL;
 	for (size_t i = 0; i < CORE_FILES && !file; i++) {
@@ -139,7 +140,8 @@ int core_mapped_file(struct core_target *core, const struct mapping *mapping, co
 	if (!file) {
 		file = &core->files[core->next_file++ % CORE_FILES];
 		closep(&file->fd);
-		*file = (struct core_mapped_file){.device = mapping->device, .inode = mapping->inode};
+		*file = (struct core_mapped_file){.device = mapping->device,
+						  .inode = mapping->inode};
 		file->fd = open_proven(core, mapping, &file->reason);
 	}
 	*ret_reason = file->reason;

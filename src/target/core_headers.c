@@ -40,12 +40,14 @@ static struct heapspy_error *count_many(const struct core_target *core, const El
 	Elf64_Phdr first;
 	if (header->e_shoff && header->e_shoff <= INT64_MAX &&
 	    header->e_shentsize == sizeof(section) &&
-	    io_pread_all(core->fd, &section, sizeof(section), (off_t)header->e_shoff) == sizeof(section)) {
+	    io_pread_all(core->fd, &section, sizeof(section), (off_t)header->e_shoff) ==
+		    sizeof(section)) {
 		*ret_count = section.sh_info;
 		return NULL;
 	}
 	if (header->e_phoff <= INT64_MAX &&
-	    io_pread_all(core->fd, &first, sizeof(first), (off_t)header->e_phoff) == sizeof(first) &&
+	    io_pread_all(core->fd, &first, sizeof(first), (off_t)header->e_phoff) ==
+		    sizeof(first) &&
 	    first.p_offset > header->e_phoff) {
 		*ret_count = (first.p_offset - header->e_phoff) / sizeof(first);
 		return NULL;
@@ -70,29 +72,34 @@ static struct heapspy_error *count_headers(const struct core_target *core, const
 		return core_bad(core, offsetof(Elf64_Ehdr, e_phoff),
 				"program headers beyond its end: at %#" PRIx64, header->e_phoff);
 	if (count > MAX_HEADERS)
-		return core_bad(core, header->e_phoff, "%" PRIu64 " program headers are too many", count);
+		return core_bad(core, header->e_phoff, "%" PRIu64 " program headers are too many",
+				count);
 	if (count > (core->facts.size - header->e_phoff) / sizeof(Elf64_Phdr))
-		return core_refuse(core, "it is cut off after %" PRIu64 " bytes, within its program headers",
-				   core->facts.size);
+		return core_refuse(
+			core, "it is cut off after %" PRIu64 " bytes, within its program headers",
+			core->facts.size);
 	*ret_count = count;
 	return NULL;
 }
 
 static unsigned flags_of(const Elf64_Phdr *header)
 {
-	return (header->p_flags & PF_R ? MAPPING_READ : 0) | (header->p_flags & PF_W ? MAPPING_WRITE : 0) |
+	return (header->p_flags & PF_R ? MAPPING_READ : 0) |
+	       (header->p_flags & PF_W ? MAPPING_WRITE : 0) |
 	       (header->p_flags & PF_X ? MAPPING_EXEC : 0);
 }
 
 /* `at`: where the header is. */
-static struct heapspy_error *add(const struct core_target *core, const Elf64_Phdr *header, uint64_t at,
-				 struct core_headers *headers)
+static struct heapspy_error *add(const struct core_target *core, const Elf64_Phdr *header,
+				 uint64_t at, struct core_headers *headers)
 {
 	if (header->p_type != PT_LOAD && header->p_type != PT_NOTE)
 		return NULL;
 	if (header->p_offset > INT64_MAX || header->p_filesz > INT64_MAX - header->p_offset)
-		return core_bad(core, at, "a segment of %#" PRIx64 " bytes at %#" PRIx64
-				" of the file, which no file can have", header->p_filesz, header->p_offset);
+		return core_bad(core, at,
+				"a segment of %#" PRIx64 " bytes at %#" PRIx64
+				" of the file, which no file can have",
+				header->p_filesz, header->p_offset);
 	if (header->p_type == PT_NOTE) {
 		headers->notes[headers->note_count++] =
 			(struct core_range){header->p_offset, header->p_filesz};
@@ -101,8 +108,10 @@ static struct heapspy_error *add(const struct core_target *core, const Elf64_Phd
 	if (header->p_memsz == 0)
 		return NULL;
 	if (header->p_filesz > header->p_memsz)
-		return core_bad(core, at, "a segment of %#" PRIx64 " bytes in the file and %#" PRIx64
-				" in memory", header->p_filesz, header->p_memsz);
+		return core_bad(core, at,
+				"a segment of %#" PRIx64 " bytes in the file and %#" PRIx64
+				" in memory",
+				header->p_filesz, header->p_memsz);
 	struct core_segment segment = {
 		.start = header->p_vaddr,
 		.offset = header->p_offset,
@@ -131,9 +140,10 @@ static struct heapspy_error *sort(const struct core_target *core, struct core_he
 	qsort(segments, headers->segment_count, sizeof(*segments), compare_segments);
 	for (size_t i = 1; i < headers->segment_count; i++)
 		if (segments[i].start < segments[i - 1].end)
-			return core_bad(core, segments[i].offset, "two segments of the same address %#" PRIx64
-					", the other one at %#" PRIx64, segments[i].start,
-					segments[i - 1].offset);
+			return core_bad(core, segments[i].offset,
+					"two segments of the same address %#" PRIx64
+					", the other one at %#" PRIx64,
+					segments[i].start, segments[i - 1].offset);
 	return NULL;
 }
 
@@ -169,7 +179,8 @@ static struct heapspy_error *read_all(const struct core_target *core, const Elf6
 	if (got < 0 || (size_t)got != length)
 		return core_bad(core, header->e_phoff, "its program headers cannot be read");
 	for (uint64_t i = 0; i < count; i++)
-		if ((error = add(core, &table[i], header->e_phoff + i * sizeof(Elf64_Phdr), headers)))
+		if ((error = add(core, &table[i], header->e_phoff + i * sizeof(Elf64_Phdr),
+				 headers)))
 			return error;
 	if ((error = sort(core, headers)))
 		return error;

@@ -47,7 +47,8 @@ static char *quote(const char *text)
 	return quoted;
 }
 
-static struct heapspy_error *packed_error(const struct core_target *core, const struct packer *packer)
+static struct heapspy_error *packed_error(const struct core_target *core,
+					  const struct packer *packer)
 {
 	struct heapspy_error *error = core_refuse(core, "it is packed with %s", packer->name);
 	size_t length = strlen(core->path), suffix = strlen(packer->suffix);
@@ -117,7 +118,8 @@ static struct heapspy_error *check_magic(const struct core_target *core, const u
 	if (memcmp(bytes, ELFMAG, length < SELFMAG ? length : SELFMAG) != 0)
 		return core_refuse(core, "it is not an ELF file");
 	if (length < sizeof(Elf64_Ehdr))
-		return core_refuse(core, "it is cut off after %zu bytes, within its ELF header", length);
+		return core_refuse(core, "it is cut off after %zu bytes, within its ELF header",
+				   length);
 	return NULL;
 }
 

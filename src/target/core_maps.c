@@ -29,7 +29,8 @@ static int by_address(const void *a, const void *b)
 
 static int by_path(const void *a, const void *b)
 {
-	return strcmp((*(const struct mapped *const *)a)->path, (*(const struct mapped *const *)b)->path);
+	return strcmp((*(const struct mapped *const *)a)->path,
+		      (*(const struct mapped *const *)b)->path);
 }
 
 static bool number_files(struct mapped *files, size_t count)
@@ -61,19 +62,21 @@ static size_t drop_nonsense(struct mapped *files, size_t count)
 	return kept;
 }
 
-static struct heapspy_error *parse_files(const struct core_target *core, const struct core_notes *notes,
-					 struct mapped **ret_files, size_t *ret_count)
+static struct heapspy_error *parse_files(const struct core_target *core,
+					 const struct core_notes *notes, struct mapped **ret_files,
+					 size_t *ret_count)
 {
 	struct core_file_header header;
 	uint64_t length = notes->files_length;
 	if (length < sizeof(header))
-		return core_bad(core, notes->files_offset, "the list of mapped files has %" PRIu64 " bytes",
-				length);
+		return core_bad(core, notes->files_offset,
+				"the list of mapped files has %" PRIu64 " bytes", length);
 	memcpy(&header, notes->files, sizeof(header));
 	length -= sizeof(header);
 	if (header.count > length / (sizeof(struct core_file_entry) + 1))
 		return core_bad(core, notes->files_offset,
-				"the list of mapped files cannot hold %" PRIu64 " files", header.count);
+				"the list of mapped files cannot hold %" PRIu64 " files",
+				header.count);
 	CLEANUP(freep) struct mapped *files = calloc(header.count + 1, sizeof(*files));
 	if (!files)
 		return error_no_memory();
@@ -84,8 +87,10 @@ static struct heapspy_error *parse_files(const struct core_target *core, const s
 		struct core_file_entry entry;
 		memcpy(&entry, entries + i * sizeof(entry), sizeof(entry));
 		if (path >= end)
-			return core_bad(core, notes->files_offset,
-					"the list of mapped files ends before the path of file %" PRIu64, i + 1);
+			return core_bad(
+				core, notes->files_offset,
+				"the list of mapped files ends before the path of file %" PRIu64,
+				i + 1);
 		files[i] = (struct mapped){.start = entry.start, .end = entry.end, .path = path};
 		/* An offset that overflows is that of no file. */
 		if (__builtin_mul_overflow(entry.offset, header.unit, &files[i].offset))
@@ -107,8 +112,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /* Each stretch of addresses that is in the same segment and the same file. */
-static size_t join(const struct core_headers *headers, const struct mapped *files, size_t file_count,
-		   struct mapping *items)
+static size_t join(const struct core_headers *headers, const struct mapped *files,
+		   size_t file_count, struct mapping *items)
 {
 	static const struct core_segment no_segment = {.start = UINT64_MAX, .end = UINT64_MAX};
 	static const struct mapped no_file = {.start = UINT64_MAX, .end = UINT64_MAX};
@@ -116,7 +121,8 @@ static size_t join(const struct core_headers *headers, const struct mapped *file
 	size_t count = 0, s = 0, f = 0;
 	uint64_t at = 0;
 	while (s < headers->segment_count || f < file_count) {
-		const struct core_segment *segment = s < headers->segment_count ? &segments[s] : &no_segment;
+		const struct core_segment *segment =
+			s < headers->segment_count ? &segments[s] : &no_segment;
 		const struct mapped *file = f < file_count ? &files[f] : &no_file;
 		uint64_t start = least(segment->start, file->start);
 		if (start < at)

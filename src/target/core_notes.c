@@ -64,7 +64,8 @@ static uint8_t *load(const struct core_target *core, const struct note *note)
 
 /* ---- one each ----------------------------------------------------------- */
 
-static bool take_file(const struct core_target *core, const struct note *note, struct core_notes *notes)
+static bool take_file(const struct core_target *core, const struct note *note,
+		      struct core_notes *notes)
 {
 	if (notes->files)
 		return true;
@@ -74,7 +75,8 @@ static bool take_file(const struct core_target *core, const struct note *note, s
 	return notes->files;
 }
 
-static bool take_maps(const struct core_target *core, const struct note *note, struct core_notes *notes)
+static bool take_maps(const struct core_target *core, const struct note *note,
+		      struct core_notes *notes)
 {
 	if (notes->maps)
 		return true;
@@ -83,7 +85,8 @@ static bool take_maps(const struct core_target *core, const struct note *note, s
 	return notes->maps;
 }
 
-static bool take_about(const struct core_target *core, const struct note *note, struct core_notes *notes)
+static bool take_about(const struct core_target *core, const struct note *note,
+		       struct core_notes *notes)
 {
 	if (notes->about)
 		return true;
@@ -92,7 +95,8 @@ static bool take_about(const struct core_target *core, const struct note *note, 
 	return notes->about;
 }
 
-static bool take_auxv(const struct core_target *core, const struct note *note, struct core_notes *notes)
+static bool take_auxv(const struct core_target *core, const struct note *note,
+		      struct core_notes *notes)
 {
 	if (notes->process.auxv)
 		return true;
@@ -138,7 +142,8 @@ static bool take_status(const struct core_target *core, const struct note *note,
 }
 
 /* False where it could not be loaded. */
-typedef bool taker(const struct core_target *core, const struct note *note, struct core_notes *notes);
+typedef bool taker(const struct core_target *core, const struct note *note,
+		   struct core_notes *notes);
 
 static const struct {
 	const char *owner;
@@ -160,7 +165,8 @@ static struct heapspy_error *take(const struct core_target *core, const struct n
 		if (note->type != wanted[i].type || strcmp(note->owner, wanted[i].owner) != 0)
 			continue;
 		if (note->length > MAX_NOTE)
-			return core_bad(core, note->offset, "a note of %" PRIu64 " bytes", note->length);
+			return core_bad(core, note->offset, "a note of %" PRIu64 " bytes",
+					note->length);
 		if (!wanted[i].take(core, note, notes) &&
 		    note->offset + note->length <= core->facts.size)
 			return error_no_memory();
@@ -189,8 +195,9 @@ static bool read_note(const struct core_target *core, uint64_t at, struct note *
 	return true;
 }
 
-static struct heapspy_error *read_range(const struct core_target *core, const struct core_range *range,
-					unsigned *budget, struct core_notes *notes)
+static struct heapspy_error *read_range(const struct core_target *core,
+					const struct core_range *range, unsigned *budget,
+					struct core_notes *notes)
 {
 	uint64_t end = range->offset + range->length, next;
 	for (uint64_t at = range->offset; at + sizeof(Elf64_Nhdr) <= end; at = next) {
@@ -200,7 +207,8 @@ static struct heapspy_error *read_range(const struct core_target *core, const st
 		if (note.type == 0 && note.length == 0 && !note.owner[0])
 			return NULL; /* padding */
 		if (note.offset + note.length > end)
-			return core_bad(core, at, "a note of %" PRIu64 " bytes goes beyond the notes",
+			return core_bad(core, at,
+					"a note of %" PRIu64 " bytes goes beyond the notes",
 					note.length);
 		if ((*budget)-- == 0)
 			return core_bad(core, at, "more than %u notes", MAX_NOTES);

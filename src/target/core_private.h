@@ -51,8 +51,8 @@ struct core_target {
 };
 
 /* "cannot read X", why: "at offset N: ..." */
-struct heapspy_error *core_bad(const struct core_target *core, uint64_t offset, const char *why, ...)
-	HEAPSPY_PRINTF(3, 4);
+struct heapspy_error *core_bad(const struct core_target *core, uint64_t offset, const char *why,
+			       ...) HEAPSPY_PRINTF(3, 4);
 
 /* As above, of the file as a whole. */
 struct heapspy_error *core_refuse(const struct core_target *core, const char *why, ...)
@@ -95,7 +95,8 @@ void core_read_many(struct target *target, struct target_read *reads, size_t cou
 uint64_t core_next_data(struct target *target, uint64_t address, uint64_t end);
 
 /* Bytes that the core itself holds, all of them or false. */
-bool core_read_dumped(const struct core_target *core, uint64_t address, void *buffer, size_t length);
+bool core_read_dumped(const struct core_target *core, uint64_t address, void *buffer,
+		      size_t length);
 
 /* core_files.c: a descriptor of the file behind a mapping, proven to be that of the
  * process; not to be closed. -1, and why. */

@@ -48,8 +48,8 @@ static void parse_syscall(const char *text, struct user_regs_struct *registers)
 {
 	long long number;
 	unsigned long long a[6], sp, pc;
-	int got = sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &number, &a[0], &a[1],
-			 &a[2], &a[3], &a[4], &a[5], &sp, &pc);
+	int got = sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &number, &a[0],
+			 &a[1], &a[2], &a[3], &a[4], &a[5], &sp, &pc);
 	if (got == 3) {
 		sp = a[0];
 		pc = a[1];
@@ -81,7 +81,8 @@ static void learn_thread(int proc, pid_t tid, struct elf_prstatus *status)
 	snprintf(name, sizeof(name), "task/%d/stat", tid);
 	if (proc_read_stat(proc, name, &stat))
 		status->pr_ppid = stat.ppid;
-	_Static_assert(sizeof(status->pr_reg) == sizeof(registers), "two names of the same registers");
+	_Static_assert(sizeof(status->pr_reg) == sizeof(registers),
+		       "two names of the same registers");
 	memcpy(&status->pr_reg, &registers, sizeof(registers));
 }
 
@@ -96,7 +97,8 @@ static bool learn_threads(int proc, pid_t pid, struct core_process *process)
 		learn_thread(proc, pid, &process->threads[process->thread_count++]);
 	for (size_t i = 0; process->threads && i < tasks.count; i++)
 		if (tasks.items[i].tid != pid)
-			learn_thread(proc, tasks.items[i].tid, &process->threads[process->thread_count++]);
+			learn_thread(proc, tasks.items[i].tid,
+				     &process->threads[process->thread_count++]);
 	task_list_fini(&tasks);
 	return process->threads;
 }

@@ -95,7 +95,8 @@ static uint64_t read_left_out(struct core_target *core, const struct core_segmen
 	const char *reason;
 	int fd = core_mapped_file(core, mapping, &reason);
 	if (fd >= 0) {
-		read_file(core, fd, mapping->offset + (address - mapping->start), buffer, length, missing);
+		read_file(core, fd, mapping->offset + (address - mapping->start), buffer, length,
+			  missing);
 	} else {
 		/* Of code and of other files nothing is needed: a word that is no pointer to
 		 * an object led there. */
@@ -117,7 +118,8 @@ void core_read_piece(struct target *target, uint64_t address, void *buffer, size
 	while (rest) {
 		const struct core_segment *segment = segment_after(core, address);
 		uint64_t part = rest;
-		if (segment && segment->start <= address && address - segment->start < segment->length) {
+		if (segment && segment->start <= address &&
+		    address - segment->start < segment->length) {
 			part = read_dumped(core, segment, address, out, part, &missing);
 		} else {
 			/* Up to the segment, or in it. */
@@ -140,7 +142,8 @@ void core_read_piece(struct target *target, uint64_t address, void *buffer, size
 void core_read_many(struct target *target, struct target_read *reads, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		reads[i].fault = target_read(target, reads[i].address, reads[i].buffer, reads[i].length);
+		reads[i].fault =
+			target_read(target, reads[i].address, reads[i].buffer, reads[i].length);
 }
 
 /* Holes are skipped. What is not in the core is for a read to find out. */
@@ -154,7 +157,8 @@ uint64_t core_next_data(struct target *target, uint64_t address, uint64_t end)
 	off_t data = lseek(core->fd, at, SEEK_DATA);
 	/* ENXIO: nothing but a hole up to its end, unless that was before. */
 	if (data < 0)
-		data = errno == ENXIO && (uint64_t)at < core->facts.size ? (off_t)core->facts.size : at;
+		data = errno == ENXIO && (uint64_t)at < core->facts.size ? (off_t)core->facts.size
+									 : at;
 	uint64_t hole = (uint64_t)(data - at);
 	uint64_t room = segment->length - (address - segment->start);
 	hole = hole < room ? hole : room;
@@ -168,5 +172,6 @@ bool core_read_dumped(const struct core_target *core, uint64_t address, void *bu
 		return false;
 	uint64_t skip = address - segment->start;
 	return skip <= segment->length && length <= segment->length - skip &&
-	       io_pread_all(core->fd, buffer, length, (off_t)(segment->offset + skip)) == (ssize_t)length;
+	       io_pread_all(core->fd, buffer, length, (off_t)(segment->offset + skip)) ==
+		       (ssize_t)length;
 }

@@ -68,7 +68,8 @@ static void put(struct writer *writer, uint64_t offset, const void *bytes, size_
 
 /* ---- segments --------------------------------------------------------------- */
 
-static Elf64_Phdr *begin_segment(struct writer *writer, const struct mapping *mapping, uint64_t address)
+static Elf64_Phdr *begin_segment(struct writer *writer, const struct mapping *mapping,
+				 uint64_t address)
 {
 	Elf64_Phdr *segment = &writer->segments[writer->count++];
 	*segment = (Elf64_Phdr){
@@ -214,7 +215,8 @@ static enum fault put_mapping(struct writer *writer, const struct mapping *mappi
 		size_t whole = CHUNK - at % CHUNK, covered = 0;
 		size_t part = stop - at < whole ? stop - at : whole;
 		writer->written.memory += part;
-		enum fault fault = target_read_some(writer->source, at, writer->buffer, part, &covered);
+		enum fault fault =
+			target_read_some(writer->source, at, writer->buffer, part, &covered);
 		if (fault == FAULT_GONE)
 			return fault;
 		if (fault == FAULT_NONE && covered == part) {
@@ -240,7 +242,8 @@ static void put_headers(struct writer *writer)
 {
 	bool many = writer->count >= PN_XNUM;
 	Elf64_Ehdr header = {
-		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			    EV_CURRENT},
 		.e_type = ET_CORE,
 		.e_machine = EM_X86_64,
 		.e_version = EV_CURRENT,

@@ -6,8 +6,8 @@
  * It has the memory that analysis needs: all private memory of the process, the
  * read-only data of its programs and libraries (symbols, names of types), and the
  * first page of each of their files, which has the build id. It leaves out code,
- * other mapped files, shared memory, and what the caller does not want. Pages of zeros are holes in the file; what
- * cannot be read is left out, as the kernel does with what it does not dump:
+ * other mapped files, shared memory, and what the caller does not want. Pages of zeros are holes in
+ * the file; what cannot be read is left out, as the kernel does with what it does not dump:
  * p_filesz < p_memsz.
  *
  * The source may be a live process, an image of one, or a core.

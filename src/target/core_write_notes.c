@@ -8,7 +8,8 @@
 #include "target/core_format.h"
 #include "target/core_write_private.h"
 
-static void put_note(FILE *stream, const char *owner, uint32_t type, const void *bytes, size_t length)
+static void put_note(FILE *stream, const char *owner, uint32_t type, const void *bytes,
+		     size_t length)
 {
 	static const char zeros[4];
 	Elf64_Nhdr header = {
@@ -64,7 +65,8 @@ static bool put_files(FILE *stream, const struct maps *maps)
 	}
 	for (size_t i = 0; i < maps->count; i++)
 		if (mapping_is_file(&maps->items[i]))
-			fwrite(maps->items[i].path, strlen(maps->items[i].path) + 1, 1, text.stream);
+			fwrite(maps->items[i].path, strlen(maps->items[i].path) + 1, 1,
+			       text.stream);
 	bool good = end(&text);
 	if (good)
 		put_note(stream, CORE_NOTE_OWNER, NT_FILE, text.bytes, text.length);
@@ -85,12 +87,13 @@ static bool put_maps(FILE *stream, const struct maps *maps)
 		return false;
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct mapping *mapping = &maps->items[i];
-		fprintf(text.stream, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %02x:%02x %ju%s%s\n",
+		fprintf(text.stream,
+			"%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %02x:%02x %ju%s%s\n",
 			mapping->start, mapping->end, letter(mapping, MAPPING_READ, 'r'),
 			letter(mapping, MAPPING_WRITE, 'w'), letter(mapping, MAPPING_EXEC, 'x'),
-			mapping->flags & MAPPING_SHARED ? 's' : 'p', mapping->offset, major(mapping->device),
-			minor(mapping->device), (uintmax_t)mapping->inode, mapping->path[0] ? " " : "",
-			mapping->path);
+			mapping->flags & MAPPING_SHARED ? 's' : 'p', mapping->offset,
+			major(mapping->device), minor(mapping->device), (uintmax_t)mapping->inode,
+			mapping->path[0] ? " " : "", mapping->path);
 	}
 	bool good = end(&text);
 	if (good)
@@ -104,9 +107,11 @@ static bool put_all(FILE *stream, const struct core_process *process, const stru
 {
 	size_t first = process->thread_count ? 1 : 0;
 	for (size_t i = 0; i < first; i++)
-		put_note(stream, CORE_NOTE_OWNER, NT_PRSTATUS, &process->threads[i], sizeof(*process->threads));
+		put_note(stream, CORE_NOTE_OWNER, NT_PRSTATUS, &process->threads[i],
+			 sizeof(*process->threads));
 	if (process->has_psinfo)
-		put_note(stream, CORE_NOTE_OWNER, NT_PRPSINFO, &process->psinfo, sizeof(process->psinfo));
+		put_note(stream, CORE_NOTE_OWNER, NT_PRPSINFO, &process->psinfo,
+			 sizeof(process->psinfo));
 	if (process->auxv_count)
 		put_note(stream, CORE_NOTE_OWNER, NT_AUXV, process->auxv, process->auxv_count * 16);
 	if (!put_files(stream, maps))
@@ -115,7 +120,8 @@ static bool put_all(FILE *stream, const struct core_process *process, const stru
 	if (!put_maps(stream, maps))
 		return false;
 	for (size_t i = first; i < process->thread_count; i++)
-		put_note(stream, CORE_NOTE_OWNER, NT_PRSTATUS, &process->threads[i], sizeof(*process->threads));
+		put_note(stream, CORE_NOTE_OWNER, NT_PRSTATUS, &process->threads[i],
+			 sizeof(*process->threads));
 	return true;
 }
 

@@ -20,7 +20,8 @@ uint64_t process_next_data(struct target *target, uint64_t address, uint64_t end
 	const struct mapping *mapping = maps_find(&target->maps, address);
 	if (process->pagemap < 0 || !mapping || mapping_is_file(mapping))
 		return address;
-	uint64_t start = address & ~(uint64_t)(TARGET_PAGE - 1), most = end - start < AHEAD ? end : start + AHEAD;
+	uint64_t start = address & ~(uint64_t)(TARGET_PAGE - 1),
+		 most = end - start < AHEAD ? end : start + AHEAD;
 	uint64_t first = most;
 	if (pages_scan(process->pagemap, start, most, take_first, &first) != 0)
 		return address;

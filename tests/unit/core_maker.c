@@ -10,8 +10,8 @@
 
 #include "target/core.h"
 
-void core_add_memory(struct core_maker *maker, uint64_t address, const void *contents, uint64_t filesz,
-		     uint64_t memsz, uint32_t flags)
+void core_add_memory(struct core_maker *maker, uint64_t address, const void *contents,
+		     uint64_t filesz, uint64_t memsz, uint32_t flags)
 {
 	assert_true(maker->segment_count < CORE_MOST_SEGMENTS);
 	maker->contents[maker->segment_count] = contents;
@@ -102,7 +102,8 @@ void core_finish(struct core_maker *maker)
 	}
 	maker->length = at;
 	*core_header(maker) = (Elf64_Ehdr){
-		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			    EV_CURRENT},
 		.e_type = ET_CORE,
 		.e_machine = EM_X86_64,
 		.e_version = EV_CURRENT,

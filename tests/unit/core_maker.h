@@ -28,8 +28,8 @@ struct core_maker {
 };
 
 /* Memory: `filesz` bytes of `contents` (NULL: zeros) are dumped. */
-void core_add_memory(struct core_maker *maker, uint64_t address, const void *contents, uint64_t filesz,
-		     uint64_t memsz, uint32_t flags);
+void core_add_memory(struct core_maker *maker, uint64_t address, const void *contents,
+		     uint64_t filesz, uint64_t memsz, uint32_t flags);
 
 void core_add_note(struct core_maker *maker, const char *owner, uint32_t type, const void *bytes,
 		   size_t length);

@@ -76,7 +76,8 @@ static void read_everything(struct target *target)
 		assert_true(i == 0 || maps->items[i - 1].end <= mapping->start);
 		assert_true(strlen(mapping->path) < 1 << 16);
 		uint64_t size = mapping->end - mapping->start;
-		target_read_some(target, mapping->start, buffer, size < 1 << 16 ? size : 1 << 16, &covered);
+		target_read_some(target, mapping->start, buffer, size < 1 << 16 ? size : 1 << 16,
+				 &covered);
 		target_read_some(target, mapping->end - 1, buffer, 4096, &covered);
 		target_next_data(target, mapping->start, mapping->end);
 	}
@@ -105,7 +106,8 @@ static void memory_is_read(void **state)
 	assert_int_equal(target_read(target, HEAP + 0x3000, bytes, 1), FAULT_UNMAPPED);
 	assert_int_equal(target_read(target, HEAP - 1, bytes, 1), FAULT_UNMAPPED);
 	size_t covered;
-	assert_int_equal(target_read_some(target, HEAP - 96, bytes, sizeof(bytes), &covered), FAULT_NONE);
+	assert_int_equal(target_read_some(target, HEAP - 96, bytes, sizeof(bytes), &covered),
+			 FAULT_NONE);
 	assert_int_equal(covered, 8192);
 	assert_memory_equal(bytes + 96, pattern, 8192);
 	assert_int_equal(bytes[95], 0);
@@ -249,7 +251,8 @@ static void holes_are_zeros(void **state)
 	assert_int_equal(target_read(target, HEAP + (1 << 19), bytes, sizeof(bytes)), FAULT_NONE);
 	assert_int_equal(bytes[0], 0);
 	assert_int_equal(target_next_data(target, HEAP, HEAP + (1 << 20)), HEAP);
-	assert_true(target_next_data(target, HEAP + (1 << 19), HEAP + (1 << 20)) >= HEAP + (1 << 19));
+	assert_true(target_next_data(target, HEAP + (1 << 19), HEAP + (1 << 20)) >=
+		    HEAP + (1 << 19));
 	target_free(target);
 	close(fd);
 }
@@ -273,7 +276,8 @@ static void arguments_from_the_stack(void **state)
 	memcpy(&stack[100], words, sizeof(words));
 	memcpy(&stack[100 + sizeof(words) / 8], auxv, sizeof(auxv));
 	struct core_maker maker = {0};
-	static const struct core_maker_file files[] = {{FILE_AT, FILE_AT + 0x1000, 0, "/bin/python3"}};
+	static const struct core_maker_file files[] = {
+		{FILE_AT, FILE_AT + 0x1000, 0, "/bin/python3"}};
 	core_add_process(&maker, 1);
 	core_add_files(&maker, files, 1);
 	core_add_note(&maker, "CORE", NT_AUXV, auxv, sizeof(auxv));
@@ -469,7 +473,8 @@ static void odd_notes_do_no_harm(void **state)
 	core_add_note(&maker, "CORE", NT_PRPSINFO, pattern, 0);
 	core_add_note(&maker, "CORE", NT_AUXV, pattern, 13);
 	core_add_note(&maker, "", 77, pattern, 3);
-	core_add_note(&maker, "a very long owner of a note that nobody knows", NT_FILE, pattern, 40);
+	core_add_note(&maker, "a very long owner of a note that nobody knows", NT_FILE, pattern,
+		      40);
 	core_add_files(&maker, files, sizeof(files) / sizeof(*files));
 	core_add_memory(&maker, HEAP, pattern, 4096, 4096, PF_R);
 	core_finish(&maker);
@@ -513,7 +518,8 @@ static void cut_off_anywhere(void **state)
 		uint8_t bytes[sizeof(pattern)];
 		size_t covered, left = length - memory;
 		assert_int_equal(target_core_facts(target)->cut_off, sizeof(pattern) - left);
-		assert_int_equal(target_read_some(target, HEAP, bytes, sizeof(bytes), &covered), FAULT_NONE);
+		assert_int_equal(target_read_some(target, HEAP, bytes, sizeof(bytes), &covered),
+				 FAULT_NONE);
 		assert_int_equal(covered, left);
 		assert_memory_equal(bytes, pattern, left);
 		assert_int_equal(target_read(target, HEAP + left, bytes, 1), FAULT_ABSENT);
@@ -534,7 +540,8 @@ static void any_byte_wrong(void **state)
 		for (size_t i = 0; i < sizeof(changes); i++) {
 			struct target *target;
 			maker.bytes[at] ^= changes[i];
-			struct heapspy_error *error = core_open_bytes(maker.bytes, maker.length, &target);
+			struct heapspy_error *error =
+				core_open_bytes(maker.bytes, maker.length, &target);
 			maker.bytes[at] ^= changes[i];
 			if (!error) {
 				read_everything(target);
@@ -642,8 +649,8 @@ static void packed_files_have_a_remedy(void **state)
 	struct heapspy_error *error = target_open_core(path, &target);
 	char expected[256];
 	snprintf(expected, sizeof(expected),
-		 "zstd -dc '%s/it'\\''s.zst' > '%s/it'\\''s'\nheapspy dump '%s/it'\\''s'", directory,
-		 directory, directory);
+		 "zstd -dc '%s/it'\\''s.zst' > '%s/it'\\''s'\nheapspy dump '%s/it'\\''s'",
+		 directory, directory, directory);
 	assert_string_equal(error->remedy, expected);
 	heapspy_error_free(error);
 	unlink(path);

@@ -15,6 +15,12 @@
 
 enum { PAGE = 4096, PROGRAM = 0x400000, LIBRARY = 0x500000, HEAP = 0x1000000 };
 
+/* Of a page of `data`. */
+#define PIECE(at, rights, ...)                                                                     \
+	{.address = at, .length = PAGE, .bytes = data, .flags = rights, __VA_ARGS__}
+#define LIBRARY_FILE .path = "/lib/x.so", .inode = 5
+#define DATA_FILE .path = "/data", .inode = 6
+
 static const struct core_writing plain = {.about = "{\"a\": 1}"};
 
 static uint8_t heap[64 * PAGE], library[PAGE], data[PAGE];
@@ -53,7 +59,8 @@ static void assert_same_maps(const struct target *a, const struct target *b)
 {
 	assert_int_equal(target_maps(a)->count, target_maps(b)->count);
 	for (size_t i = 0; i < target_maps(a)->count; i++) {
-		const struct mapping *left = &target_maps(a)->items[i], *right = &target_maps(b)->items[i];
+		const struct mapping *left = &target_maps(a)->items[i],
+				     *right = &target_maps(b)->items[i];
 		assert_int_equal(left->start, right->start);
 		assert_int_equal(left->end, right->end);
 		assert_int_equal(left->offset, right->offset);
@@ -64,7 +71,8 @@ static void assert_same_maps(const struct target *a, const struct target *b)
 }
 
 /* Page by page: what could be read is the same, what could not is absent. */
-static void assert_same_memory(struct target *source, struct target *copy, uint64_t start, uint64_t end)
+static void assert_same_memory(struct target *source, struct target *copy, uint64_t start,
+			       uint64_t end)
 {
 	for (uint64_t at = start; at < end; at += PAGE) {
 		uint8_t theirs[PAGE], ours[PAGE];
@@ -79,7 +87,8 @@ static void assert_same_memory(struct target *source, struct target *copy, uint6
 static void memory_comes_back(void **state)
 {
 	(void)state;
-	const struct fake_piece pieces[] = {{.address = HEAP, .length = sizeof(heap), .bytes = heap}};
+	const struct fake_piece pieces[] = {
+		{.address = HEAP, .length = sizeof(heap), .bytes = heap}};
 	struct target *source = fake_target_new(pieces, 1);
 	struct core_written written;
 	struct target *copy = write_and_open(source, &written);
@@ -137,20 +146,20 @@ static void what_is_left_out(void **state)
 	enum { R = MAPPING_READ, W = MAPPING_WRITE, X = MAPPING_EXEC, S = MAPPING_SHARED };
 	const struct fake_piece pieces[] = {
 		/* A library: its beginning and constants, not its code, its data. */
-		{.address = LIBRARY, .length = PAGE, .bytes = library, .flags = R, .path = "/lib/x.so", .inode = 5},
-		{.address = LIBRARY + PAGE, .length = PAGE, .bytes = data, .flags = R | X, .path = "/lib/x.so", .inode = 5},
-		{.address = LIBRARY + 2 * PAGE, .length = PAGE, .bytes = data, .flags = R, .path = "/lib/x.so", .inode = 5},
-		{.address = LIBRARY + 3 * PAGE, .length = PAGE, .bytes = data, .flags = R | W, .path = "/lib/x.so", .inode = 5},
+		{.address = LIBRARY, .length = PAGE, .bytes = library, .flags = R, LIBRARY_FILE},
+		PIECE(LIBRARY + PAGE, R | X, LIBRARY_FILE),
+		PIECE(LIBRARY + 2 * PAGE, R, LIBRARY_FILE),
+		PIECE(LIBRARY + 3 * PAGE, R | W, LIBRARY_FILE),
 		/* Other files, shared memory, generated code, guard pages, the kernel's own. */
-		{.address = HEAP, .length = PAGE, .bytes = data, .flags = R, .path = "/data", .inode = 6},
-		{.address = HEAP + 2 * PAGE, .length = PAGE, .bytes = data, .flags = R | W, .path = "/data", .inode = 6},
-		{.address = HEAP + 4 * PAGE, .length = PAGE, .bytes = data, .flags = R | W | S},
-		{.address = HEAP + 6 * PAGE, .length = PAGE, .bytes = data, .flags = R | X},
-		{.address = HEAP + 8 * PAGE, .length = PAGE, .bytes = data, .flags = X},
-		{.address = HEAP + 10 * PAGE, .length = PAGE, .bytes = data, .flags = R, .path = "[vvar]"},
-		{.address = HEAP + 12 * PAGE, .length = PAGE, .bytes = data, .flags = R | W, .path = "[heap]"},
+		PIECE(HEAP, R, DATA_FILE),
+		PIECE(HEAP + 2 * PAGE, R | W, DATA_FILE),
+		PIECE(HEAP + 4 * PAGE, R | W | S, .path = ""),
+		PIECE(HEAP + 6 * PAGE, R | X, .path = ""),
+		PIECE(HEAP + 8 * PAGE, X, .path = ""),
+		PIECE(HEAP + 10 * PAGE, R, .path = "[vvar]"),
+		PIECE(HEAP + 12 * PAGE, R | W, .path = "[heap]"),
 	};
-	static const bool kept[] = {true, false, true, true, false, false, false, false, false, false, true};
+	static const bool kept[] = {[0] = true, [2] = true, [3] = true, [10] = true, [11] = false};
 	size_t count = sizeof(pieces) / sizeof(*pieces);
 	struct target *source = fake_target_new(pieces, count);
 	struct maps *maps = (struct maps *)(uintptr_t)target_maps(source);
@@ -184,7 +193,8 @@ static void what_is_not_wanted(void **state)
 		{HEAP + 6 * PAGE, HEAP + 10 * PAGE},
 		{HEAP + 30 * PAGE, HEAP + 100 * PAGE},
 	};
-	const struct core_writing writing = {.about = "{}", .left_out = ranges, .left_out_count = 4};
+	const struct core_writing writing = {
+		.about = "{}", .left_out = ranges, .left_out_count = 4};
 	struct target *source = fake_target_new(pieces, 3), *copy = NULL;
 	struct core_written written;
 	int fd = new_file();
@@ -197,7 +207,8 @@ static void what_is_not_wanted(void **state)
 	assert_same_memory(source, copy, HEAP, HEAP + 2 * PAGE);
 	assert_same_memory(source, copy, HEAP + 3 * PAGE, HEAP + 6 * PAGE);
 	assert_same_memory(source, copy, HEAP + 10 * PAGE, HEAP + 16 * PAGE);
-	static const uint64_t gone[] = {HEAP + 2 * PAGE, HEAP + 6 * PAGE, HEAP + 9 * PAGE, HEAP + 32 * PAGE};
+	static const uint64_t gone[] = {HEAP + 2 * PAGE, HEAP + 6 * PAGE, HEAP + 9 * PAGE,
+					HEAP + 32 * PAGE};
 	for (size_t i = 0; i < sizeof(gone) / sizeof(*gone); i++) {
 		uint8_t byte;
 		assert_int_equal(target_read(copy, gone[i], &byte, 1), FAULT_ABSENT);
@@ -223,8 +234,12 @@ static void what_a_filter_changes(void **state)
 {
 	(void)state;
 	const struct fake_piece pieces[] = {
-		{.address = LIBRARY, .length = PAGE, .bytes = library, .flags = MAPPING_READ, .path = "/lib/x.so", .inode = 5},
-		{.address = LIBRARY + PAGE, .length = PAGE, .bytes = data, .path = "/lib/x.so", .inode = 5},
+		{.address = LIBRARY,
+		 .length = PAGE,
+		 .bytes = library,
+		 .flags = MAPPING_READ,
+		 LIBRARY_FILE},
+		{.address = LIBRARY + PAGE, .length = PAGE, .bytes = data, LIBRARY_FILE},
 		{.address = HEAP - PAGE, .length = PAGE, .bytes = data},
 		{.address = HEAP, .length = 3 << 20, .bytes = NULL},
 		{.address = HEAP + (3 << 20), .length = PAGE, .bytes = data},
@@ -302,7 +317,8 @@ static void target_goes_away(void **state)
 static void disk_is_full(void **state)
 {
 	(void)state;
-	const struct fake_piece pieces[] = {{.address = HEAP, .length = sizeof(heap), .bytes = heap}};
+	const struct fake_piece pieces[] = {
+		{.address = HEAP, .length = sizeof(heap), .bytes = heap}};
 	struct target *source = fake_target_new(pieces, 1);
 	struct core_written written;
 	static const struct {

@@ -27,14 +27,21 @@ static void text_goes(void **state)
 	(void)state;
 	assert_scrubbed("eight ch", "xxxxxxxx", 8);
 	assert_scrubbed("\0\0a longer text\n.", "\0\0xxxxxxxxxxxxxxx", 17);
-	assert_scrubbed("\x01" "binary\xff" "text text\xff", "\x01" "binary\xff" "xxxxxxxxx\xff", 18);
+	assert_scrubbed("\x01"
+			"binary\xff"
+			"text text\xff",
+			"\x01"
+			"binary\xff"
+			"xxxxxxxxx\xff",
+			18);
 }
 
 static void wide_text_goes(void **state)
 {
 	(void)state;
 	static const uint16_t two[] = {'p', 'a', 's', 's', 'w', 'o', 'r', 'd', 0x4e2d, 0, 0, 0};
-	static const uint16_t two_after[] = {'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 0x4e2d, 0, 0, 0};
+	static const uint16_t two_after[] = {'x', 'x', 'x',    'x', 'x', 'x',
+					     'x', 'x', 0x4e2d, 0,   0,	 0};
 	assert_scrubbed(two, two_after, sizeof(two));
 	static const uint32_t four[] = {'p', 'a', 's', 's', 'w', 'o', 'r', 'd', 0x1f600, 0};
 	static const uint32_t four_after[] = {'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 0x1f600, 0};
