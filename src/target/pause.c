@@ -140,10 +140,18 @@ static int by_tid(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+static void sort(struct pause *pause)
+{
+	if (pause->count)
+		qsort(pause->threads, pause->count, sizeof(*pause->threads), by_tid);
+	pause->sorted = pause->count;
+}
+
 static bool is_known(const struct pause *pause, pid_t tid)
 {
 	struct paused_thread key = {.tid = tid};
-	return bsearch(&key, pause->threads, pause->sorted, sizeof(key), by_tid);
+	return pause->sorted &&
+	       bsearch(&key, pause->threads, pause->sorted, sizeof(key), by_tid);
 }
 
 static struct paused_thread *add_thread(struct pause *pause, const struct task *task)
@@ -236,7 +244,10 @@ static void let_settle(const struct pause *pause, struct task_list *tasks)
 {
 	double deadline = clock_monotonic() + PATIENCE;
 	for (size_t i = 0; i < tasks->count; i++)
-		while (!is_settled(pause, &tasks->items[i]) && clock_monotonic() < deadline)
+		task_look(pause->proc, &tasks->items[i]);
+	for (size_t i = 0; i < tasks->count; i++)
+		while (tasks->items[i].state == TASK_RUNNING &&
+		       !is_settled(pause, &tasks->items[i]) && clock_monotonic() < deadline)
 			nap(SETTLING_NAP);
 }
 
@@ -307,8 +318,7 @@ static enum pause_result stop_new(struct pause *pause, double deadline, bool *re
 		if (pause->threads[i].held == HELD_PENDING)
 			result = wait_for(pause, &pause->threads[i], deadline);
 	*ret_any = pause->count != first;
-	qsort(pause->threads, pause->count, sizeof(*pause->threads), by_tid);
-	pause->sorted = pause->count;
+	sort(pause);
 	return result;
 }
 
@@ -343,8 +353,7 @@ static enum pause_result catch_restless(struct pause *pause, double deadline)
 	for (size_t i = 0; i < pause->count && result == PAUSE_HELD; i++)
 		if (pause->threads[i].held == HELD_PENDING)
 			result = wait_for(pause, &pause->threads[i], deadline);
-	qsort(pause->threads, pause->count, sizeof(*pause->threads), by_tid);
-	pause->sorted = pause->count;
+	sort(pause);
 	return result;
 }
 

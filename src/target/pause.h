@@ -11,6 +11,9 @@
  * resume their call; select(), pselect() and ppoll() with a time limit wait the
  * rest of it anew, so they come late by as long as they were held.
  *
+ * A process that shares the memory without being a thread of it (a child between
+ * vfork() and execve()) is not stopped.
+ *
  * A thread in an uninterruptible wait (disk, vfork) stops when that ends, before
  * it does anything of its own: it is not waited for.
  *

@@ -184,7 +184,7 @@ static void drop_memory(struct stop_job *job)
 /* ---- the tracer ---------------------------------------------------------- */
 
 /* Our own handlers must not run in the child, not even for a moment. */
-static struct heapspy_error *run_tracer(struct stop_job *job)
+static struct heapspy_error *run_tracer(struct stop_job *job, int *ret_status)
 {
 	sigset_t all, before;
 	sigfillset(&all);
@@ -199,8 +199,10 @@ static struct heapspy_error *run_tracer(struct stop_job *job)
 		return error_errno(HEAPSPY_LIMIT, errnum, "cannot stop process %d",
 				   job->process->base.pid);
 	/* ECHILD where the program ignores SIGCHLD, once the tracer has ended. */
-	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
+	int status = 0;
+	while (waitpid(tracer, &status, 0) < 0 && errno == EINTR)
 		;
+	*ret_status = status;
 	return NULL;
 }
 
@@ -265,9 +267,24 @@ static struct heapspy_error *busy_error(const struct stop_job *job, const char *
 	return error_remedy(error_why(error, "%s", why), "heapspy dump %d   # without a stop", pid);
 }
 
-/* The tracer did not come to its end. */
-static struct heapspy_error *killed_error(const struct stop_job *job)
+/* It was not killed by its timer or for want of memory, which is SIGKILL. */
+static struct heapspy_error *ended_error(const struct stop_job *job, int number)
 {
+	if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT)
+		return error_why(busy_error(job, ""), "heapspy was interrupted: signal %d", number);
+	struct heapspy_error *error = error_new(HEAPSPY_BUG, "cannot stop process %d",
+						job->process->base.pid);
+	return error_why(error, "the process of heapspy that does it ended by a mistake: signal %d",
+			 number);
+}
+
+/* The tracer did not come to its end. */
+static struct heapspy_error *killed_error(const struct stop_job *job, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+		return ended_error(job, WTERMSIG(status));
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		return ended_error(job, 0);
 	switch (atomic_load(&job->shared->stage)) {
 	case STAGE_POPULATE:
 		return no_room_error(job->process->base.pid, job->memory_length);
@@ -281,13 +298,14 @@ static struct heapspy_error *killed_error(const struct stop_job *job)
 	return busy_error(job, "the process that should have done it was killed");
 }
 
-static struct heapspy_error *error_of(const struct stop_job *job, const struct extent *extent)
+static struct heapspy_error *error_of(const struct stop_job *job, const struct extent *extent,
+				      int status)
 {
 	struct process_target *process = job->process;
 	if (target_verify(&process->base) != FAULT_NONE)
 		return identity_gone_error(&process->identity);
 	if (atomic_load(&job->shared->stage) != STAGE_END)
-		return killed_error(job);
+		return killed_error(job, status);
 	switch ((enum stop_outcome)job->shared->outcome) {
 	case OUTCOME_TOO_LONG:
 		return too_long_error(job, extent);
@@ -393,7 +411,8 @@ static struct heapspy_error *attempt(struct stop_job *job, struct target **ret_i
 			     (double)extent.bytes / BYTES_A_SECOND);
 	if (job->estimate > job->max_pause && (job->plan->always_stop || is_moving(job->process)))
 		return too_long_error(job, &extent);
-	if ((error = make_memory(job, &extent)) || (error = run_tracer(job)))
+	int status;
+	if ((error = make_memory(job, &extent)) || (error = run_tracer(job, &status)))
 		return error;
 
 	bool ended = atomic_load(&job->shared->stage) == STAGE_END;
@@ -402,7 +421,7 @@ static struct heapspy_error *attempt(struct stop_job *job, struct target **ret_i
 	report->pause += earlier;
 	*ret_grown = ended && job->shared->outcome == OUTCOME_GREW;
 	if (!ended || job->shared->outcome != OUTCOME_COPIED)
-		return error_of(job, &extent);
+		return error_of(job, &extent, status);
 	job->process->base.bytes_read += report->bytes;
 	return make_image(job, ret_image);
 }

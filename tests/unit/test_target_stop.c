@@ -283,7 +283,8 @@ static void tracer_is_killed(void **state)
 	for (unsigned i = 0; i < count_of; i++) {
 		struct stop_report report;
 		arm(0, signals[i % 6], 60000);
-		worked += stop_expecting(live, &always, 1 << HEAPSPY_BUSY | 1 << HEAPSPY_LIMIT,
+		worked += stop_expecting(live, &always,
+					 1 << HEAPSPY_BUSY | 1 << HEAPSPY_LIMIT | 1 << HEAPSPY_BUG,
 					 &report);
 		disarm();
 		assert_free(&child);
