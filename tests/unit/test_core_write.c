@@ -283,6 +283,31 @@ static void zeros_at_the_end(void **state)
 	target_free(source);
 }
 
+/* More segments than 16 bits count. */
+static void many_mappings(void **state)
+{
+	(void)state;
+	enum { COUNT = 66000 };
+	struct fake_piece *pieces = calloc(COUNT, sizeof(*pieces));
+	for (size_t i = 0; i < COUNT; i++)
+		pieces[i] = (struct fake_piece){.address = HEAP + 2 * i * PAGE,
+						.length = PAGE,
+						.bytes = data,
+						.flags = MAPPING_EXEC};
+	/* Those in between are left out without being looked at. */
+	pieces[0].flags = pieces[COUNT - 1].flags = 0;
+	struct target *source = fake_target_new(pieces, COUNT);
+	struct core_written written;
+	struct target *copy = write_and_open(source, &written);
+	assert_int_equal(target_maps(copy)->count, COUNT);
+	assert_int_equal(written.memory, 2 * PAGE);
+	assert_same_memory(source, copy, pieces[COUNT - 1].address,
+			   pieces[COUNT - 1].address + PAGE);
+	target_free(copy);
+	target_free(source);
+	free(pieces);
+}
+
 static void no_memory_at_all(void **state)
 {
 	(void)state;
@@ -346,6 +371,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_wanted),
 		cmocka_unit_test(what_a_filter_changes),
 		cmocka_unit_test(zeros_at_the_end),
+		cmocka_unit_test(many_mappings),
 		cmocka_unit_test(no_memory_at_all),
 		cmocka_unit_test(target_goes_away),
 		cmocka_unit_test(disk_is_full),
