@@ -37,8 +37,9 @@ static struct heapspy_error *incomplete(const struct options *options,
 	if (dump->incomplete_count == 0)
 		return NULL;
 	char text[256];
-	struct heapspy_error *error = error_new(HEAPSPY_INCOMPLETE, "the dump of %s is not complete",
-						target_text(options, text, sizeof(text)));
+	struct heapspy_error *error =
+		error_new(HEAPSPY_INCOMPLETE, "the dump of %s is not complete",
+			  target_text(options, text, sizeof(text)));
 	error_why(error, "%s", dump->incomplete[0]);
 	for (size_t i = 1; i < dump->incomplete_count; i++)
 		error_why(error, "%s; %s", error->why, dump->incomplete[i]);
