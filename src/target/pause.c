@@ -25,7 +25,7 @@ enum {
 };
 
 /* Seconds to wait for threads to enter or leave a call by themselves. */
-static const double PATIENCE = 0.02;
+static const double PATIENCE = 0.02, HELD_PATIENCE = 0.001;
 
 enum held {
 	HELD_NOT,      /* gone */
@@ -240,15 +240,21 @@ static bool is_settled(const struct pause *pause, struct task *task)
 /* A thread that gets a CPU just then may be on its way into a call, and one that waits
  * for a CPU may be on its way out of one, where an interrupt still ends it early. They
  * are given time to get there, while nothing is held yet. */
-static void let_settle(const struct pause *pause, struct task_list *tasks)
+static void let_settle(const struct pause *pause, struct task *task, double deadline)
+{
+	while (task->state == TASK_RUNNING && !is_settled(pause, task) &&
+	       clock_monotonic() < deadline)
+		nap(SETTLING_NAP);
+	task->busy = task->state == TASK_RUNNING;
+}
+
+static void let_all_settle(const struct pause *pause, struct task_list *tasks)
 {
 	double deadline = clock_monotonic() + PATIENCE;
 	for (size_t i = 0; i < tasks->count; i++)
 		task_look(pause->proc, &tasks->items[i]);
 	for (size_t i = 0; i < tasks->count; i++)
-		while (tasks->items[i].state == TASK_RUNNING &&
-		       !is_settled(pause, &tasks->items[i]) && clock_monotonic() < deadline)
-			nap(SETTLING_NAP);
+		let_settle(pause, &tasks->items[i], deadline);
 }
 
 /* Has it come to a stop? Its end counts as one. */
@@ -303,14 +309,20 @@ static enum pause_result stop_new(struct pause *pause, double deadline, bool *re
 	if (errnum)
 		return errnum == ENOMEM ? PAUSE_NO_MEMORY : PAUSE_GONE;
 	if (pause->began == 0)
-		let_settle(pause, &pause->tasks);
-	/* Those that were asleep first: the others may be so too by the time. */
+		let_all_settle(pause, &pause->tasks);
+	/* Those that were asleep first: the others may be so too by the time, and get a
+	 * little more of it if they are not known to be busy. */
+	double patience = 0;
 	for (unsigned running = 0; running < 2; running++)
 		for (size_t i = 0; i < pause->tasks.count && result == PAUSE_HELD; i++) {
 			struct task *task = &pause->tasks.items[i];
 			if ((task->state == TASK_RUNNING) != running || is_known(pause, task->tid))
 				continue;
 			task_look(pause->proc, task);
+			if (patience == 0 && running)
+				patience = clock_monotonic() + HELD_PATIENCE;
+			if (running && !task->busy)
+				let_settle(pause, task, patience);
 			if (running || task->state != TASK_RUNNING)
 				result = take(pause, task);
 		}

@@ -23,6 +23,7 @@ enum task_state {
 struct task {
 	pid_t tid;
 	enum task_state state;
+	bool busy;     /* for whoever looks to remember that it does not come to rest */
 	long call;     /* of a thread asleep: the number of the system call it is in, -1: none */
 	uint64_t runs; /* how often it was given a CPU */
 	uint64_t time; /* nanoseconds on it, brought up to date a few hundred times a second */
