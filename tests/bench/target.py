@@ -23,9 +23,9 @@ class Record:
 
 
 def build(count):
-    """A record is ten objects: itself, its dict, two ints, a str, a list, two floats and an entry of the index."""
+    """A record is seven objects: itself, its number, its name, a list of two floats, and its key in the index."""
     index = {}
-    for number in range(count // 8):
+    for number in range(count // 7):
         index["key %d" % number] = Record(number)
     return index
 
