@@ -19,7 +19,7 @@
 #include "cmd/command.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
-#include "cmd/report.h"
+#include "cmd/say.h"
 #include "cmd/target.h"
 #include "output/format.h"
 
@@ -253,7 +253,7 @@ static struct heapspy_error *run(const struct options *options)
 	if (!error)
 		error = page_finish(&page);
 	if (!error && sides[1].dump->capture.time < sides[0].dump->capture.time)
-		report_remark(options, "the first was taken after the second");
+		say_remark(options, "the first was taken after the second");
 	if (!error && options_given(options, OPTION(FAIL_ON_GROWTH)))
 		error = judge(&options->growth, &diff->bytes);
 	return error ? error : incomplete(diff);

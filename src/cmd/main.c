@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "cmd/command.h"
 #include "cmd/help.h"
-#include "cmd/report.h"
+#include "cmd/say.h"
 #include "output/file.h"
 #include "output/shell.h"
 
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 		status = 128 + SIGPIPE;
 	} else {
 		suggest_force(error, argc, argv);
-		report_error(&options, error);
+		say_error(&options, error);
 	}
 	heapspy_error_free(error);
 	return status;

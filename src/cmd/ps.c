@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "cmd/page.h"
-#include "cmd/report.h"
+#include "cmd/say.h"
 
 static struct heapspy_error *run(const struct options *options)
 {
@@ -24,7 +24,7 @@ static struct heapspy_error *run(const struct options *options)
 	output_processes(page.emitter, &processes, &view);
 	error = page_finish(&page);
 	if (!error && processes.count == 0)
-		report_remark(options, "no Python process can be seen");
+		say_remark(options, "no Python process can be seen");
 	return error;
 }
 

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "cmd/command.h"
 #include "cmd/progress.h"
-#include "cmd/report.h"
+#include "cmd/say.h"
 #include "cmd/target.h"
 #include "output/file.h"
 #include "output/format.h"
@@ -65,7 +65,7 @@ static void remark(const struct options *options, const struct heapspy_snapshot 
 	bool stopped = snapshot->mode == HEAPSPY_CAPTURE_STOPPED;
 	snprintf(line, sizeof(line), "%s of memory, %s on disk, in %s%s%s", memory, stored, seconds,
 		 stopped ? ", it was stopped for " : "", stopped ? pause : "");
-	report_remark(options, line);
+	say_remark(options, line);
 }
 
 static struct heapspy_error *incomplete(const struct options *options,

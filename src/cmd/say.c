@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cmd/report.h"
+#include "cmd/say.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,20 +11,20 @@
 #include "output/failure.h"
 
 /* Nobody is left to be told where standard error cannot be written. */
-static void say(const char *text, size_t length)
+static void put(const char *text, size_t length)
 {
 	ssize_t written = write(STDERR_FILENO, text, length);
 	(void)written;
 }
 
-void report_error(const struct options *options, const struct heapspy_error *error)
+void say_error(const struct options *options, const struct heapspy_error *error)
 {
 	CLEANUP(freep) char *text = NULL;
 	size_t length;
 	FILE *stream = open_memstream(&text, &length);
 	if (!stream) {
 		static const char last_words[] = "heapspy: out of memory\n";
-		say(last_words, sizeof(last_words) - 1);
+		put(last_words, sizeof(last_words) - 1);
 		return;
 	}
 	print_failure(stream, error, options->ascii || !locale_is_unicode());
@@ -39,14 +39,14 @@ void report_error(const struct options *options, const struct heapspy_error *err
 			output_failure(emitter, error);
 	}
 	if (fclose(stream) == 0)
-		say(text, length);
+		put(text, length);
 }
 
-void report_remark(const struct options *options, const char *remark)
+void say_remark(const struct options *options, const char *remark)
 {
 	char line[256];
 	if (options->quiet)
 		return;
 	int length = snprintf(line, sizeof(line), "heapspy: %s\n", remark);
-	say(line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
+	put(line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said on standard error, each in one write. */
-#ifndef CMD_REPORT_H
-#define CMD_REPORT_H
+#ifndef CMD_SAY_H
+#define CMD_SAY_H
 
 #include "cmd/options.h"
 
 /* An error: the message, and the JSON of it where that was asked for. */
-void report_error(const struct options *options, const struct heapspy_error *error);
+void say_error(const struct options *options, const struct heapspy_error *error);
 
 /* A remark, unless it is to be quiet. */
-void report_remark(const struct options *options, const char *remark);
+void say_remark(const struct options *options, const char *remark);
 
 #endif
