@@ -20,10 +20,11 @@ struct command {
 	const char *operands;             /* "PID [INTERVAL [COUNT]]", "" for none */
 	const char *summary;              /* one line */
 	const char *description;          /* paragraphs, a blank line between */
-	uint32_t options;                 /* OPTION() of those it takes besides the global ones */
+	option_set options;               /* OPTION() of those it takes besides the global ones */
 	const struct sort_column *sort;   /* columns of --sort, NULL: none */
 	uint8_t takes[3];                 /* options that operands fill, in this order */
 	uint8_t take_count, need;         /* how many, and how many must be there */
+	bool takes_command;               /* "-- COMMAND ARGS..." in place of all operands */
 	bool takes_file;                  /* a core file in place of a PID */
 	uint8_t takes_more;               /* operands behind these, left to run() */
 	const struct example *examples;   /* arguments NULL ends them */
@@ -43,7 +44,7 @@ HEAPSPY_CHECK struct heapspy_error *command_take_operands(const struct command *
 							  struct options *options);
 
 /* All options the command takes. */
-static inline uint32_t command_options(const struct command *command)
+static inline option_set command_options(const struct command *command)
 {
 	return OPTIONS_GLOBAL | (command ? command->options : 0);
 }

@@ -106,13 +106,29 @@ struct heapspy_error *command_find(char **argv, int index, const struct command 
 
 /* ---- operands ---------------------------------------------------------------- */
 
+static struct heapspy_error *take_command(const struct command *command,
+					  const struct options *options)
+{
+	struct heapspy_error *error = NULL;
+	if (!options->command[0])
+		error = error_why(error_new(HEAPSPY_USAGE, "there is no command after '--'"),
+				  "usage: heapspy %s %s", command->name, command->operands);
+	else if (options->operand_count > 0 || options_given(options, OPTION(PID)))
+		error = error_why(error_new(HEAPSPY_USAGE, "a process and a command"),
+				  "%s watches either one that runs or one that it starts",
+				  command->name);
+	return error;
+}
+
 struct heapspy_error *command_take_operands(const struct command *command,
 					    struct options *options)
 {
 	int used = 0;
+	if (options->command)
+		return take_command(command, options);
 	for (uint8_t i = 0; i < command->take_count; i++) {
 		enum option_id id = command->takes[i];
-		if (options_given(options, 1u << id))
+		if (options_given(options, (option_set)1 << id))
 			continue;
 		if (used < options->operand_count) {
 			const char *text = options->operands[used++];

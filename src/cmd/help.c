@@ -96,7 +96,7 @@ static void print_option(FILE *stream, enum option_id id, const struct command *
 
 static void print_options(FILE *stream, const struct command *command, bool full)
 {
-	uint32_t taken = command_options(command);
+	option_set taken = command_options(command);
 	fputs("\noptions:\n", stream);
 	for (int id = 0; id < OPTION_IDS; id++)
 		if (taken >> id & 1)

@@ -99,12 +99,13 @@ int main(int argc, char **argv)
 {
 	output_guard_descriptors();
 	setlocale(LC_CTYPE, "");
-	struct options options = {0};
+	int status = 0;
+	struct options options = {.status = &status};
 	struct heapspy_error *error = run(argc, argv, &options);
 	if (!error)
-		return 0;
+		return status;
 
-	int status = heapspy_exit_status(error->code);
+	status = heapspy_exit_status(error->code);
 	/* The reader has seen enough: no reason to complain. */
 	if (error->code == HEAPSPY_OUTPUT && error->errnum == EPIPE) {
 		status = 128 + SIGPIPE;

@@ -19,7 +19,7 @@ const struct option_description option_table[OPTION_IDS] = {
 #undef X
 };
 
-_Static_assert(OPTION_IDS <= 32, "a bit of struct options.given for each");
+_Static_assert(OPTION_IDS <= 64, "a bit of an option_set for each");
 
 enum { LONGEST_INTERVAL = 366 * 24 * 3600 };
 
@@ -166,7 +166,7 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 	struct heapspy_error *error = NULL;
 	uint64_t number = 0;
 	int choice = 0;
-	options->given |= 1u << id;
+	options->given |= (option_set)1 << id;
 	switch (id) {
 	case OPTION_PID:
 		return parse_pid(text, &options->pid);
@@ -197,6 +197,11 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		return parse_duration(text, &options->census);
 	case OPTION_PLAIN:
 		options->plain = true;
+		return NULL;
+	case OPTION_COMMAND_OUTPUT:
+		if (!*text)
+			return reject(id, text, "its name is empty");
+		options->command_output = text;
 		return NULL;
 	case OPTION_SORT:
 		return parse_sort(text, command, &options->sort);
@@ -252,7 +257,7 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 /* What getopt_long() returns for an option without a letter. */
 enum { NO_LETTER = 256 };
 
-static void describe(uint32_t taken, char *letters, struct option *longs)
+static void describe(option_set taken, char *letters, struct option *longs)
 {
 	for (int id = 0; id < OPTION_IDS; id++) {
 		const struct option_description *option = &option_table[id];
@@ -284,7 +289,7 @@ static const char *culprit(char **argv, char space[3])
 }
 
 /* Long options that begin with what was written: their number, and the names. */
-static unsigned list_beginnings(const char *written, uint32_t taken, char *names, size_t size)
+static unsigned list_beginnings(const char *written, option_set taken, char *names, size_t size)
 {
 	unsigned count = 0;
 	names[0] = 0;
@@ -298,7 +303,7 @@ static unsigned list_beginnings(const char *written, uint32_t taken, char *names
 	return count;
 }
 
-static struct heapspy_error *unknown_option(char **argv, uint32_t taken,
+static struct heapspy_error *unknown_option(char **argv, option_set taken,
 					    const struct command *command)
 {
 	char space[3], names[256];
@@ -337,16 +342,30 @@ static enum option_id id_of(int result)
 	return (enum option_id)id;
 }
 
+/* What follows the first "--" is a command of its own. */
+static int cut_command(int argc, char **argv, int index, struct options *options)
+{
+	for (int i = index; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			options->command = argv + i + 1;
+			return i;
+		}
+	}
+	return argc;
+}
+
 struct heapspy_error *options_parse(int argc, char **argv, int *index,
 				    const struct command *command, struct options *options)
 {
 	/* "+": stop at the first operand. ":": tell a missing argument apart. */
 	char letters[3 + 2 * OPTION_IDS] = "+:";
 	struct option longs[OPTION_IDS + 1];
-	uint32_t taken = command_options(command);
+	option_set taken = command_options(command);
 	describe(taken, letters + (command ? 1 : 2), longs);
 	if (command)
 		letters[0] = ':';
+	if (command && command->takes_command)
+		argc = cut_command(argc, argv, *index, options);
 	/* It takes the word before the options for the program's name, and starts
 	 * anew at 0: otherwise the "+" of the options before would still hold. */
 	char **words = argv + *index - 1;

@@ -61,6 +61,9 @@ struct command;
 	  "interned strings (identifiers, attributes, keys that were written as literals), "   \
 	  "types, modules, functions and source files; numbers; other text that is in no str " \
 	  "or bytes object.")                                                                  \
+	X(COMMAND_OUTPUT, 0, "command-output", "FILE",                                         \
+	  "append what the command writes to a file",                                          \
+	  "Its standard output and standard error, of a command that is given after --.")      \
 	X(SORT, 0, "sort", "COLUMN", "sort by this column",                                    \
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
@@ -98,15 +101,15 @@ enum option_id {
 	OPTION_IDS
 };
 
-#define OPTION(name) (1u << OPTION_##name)
+typedef uint64_t option_set; /* a bit of each */
+#define OPTION(name) ((option_set)1 << OPTION_##name)
 
 /* Those that may also stand before the command. */
-enum {
-	OPTIONS_GLOBAL = OPTION(COLOR) | OPTION(ASCII) | OPTION(QUIET) | OPTION(VERBOSE) |
-			 OPTION(HELP) | OPTION(VERSION),
-	OPTIONS_OUTPUT = OPTION(OUTPUT) | OPTION(FORCE) | OPTION(JSON) | OPTION(FORMAT),
-	OPTIONS_ROWS = OPTION(SORT) | OPTION(LIMIT) | OPTION(FILTER),
-};
+#define OPTIONS_GLOBAL                                                                         \
+	(OPTION(COLOR) | OPTION(ASCII) | OPTION(QUIET) | OPTION(VERBOSE) | OPTION(HELP) |      \
+	 OPTION(VERSION))
+#define OPTIONS_OUTPUT (OPTION(OUTPUT) | OPTION(FORCE) | OPTION(JSON) | OPTION(FORMAT))
+#define OPTIONS_ROWS (OPTION(SORT) | OPTION(LIMIT) | OPTION(FILTER))
 
 struct option_description {
 	char letter;
@@ -131,7 +134,7 @@ struct growth {
 
 /* What was asked for. Zero is the default of everything. */
 struct options {
-	uint32_t given; /* OPTION() of those that were given */
+	option_set given; /* OPTION() of those that were given */
 	pid_t pid;
 	const char *file; /* a core in place of a process, NULL: none */
 	enum heapspy_layout_source layout;
@@ -156,6 +159,9 @@ struct options {
 	bool version;
 	int operand_count; /* what is left, in argv */
 	char **operands;
+	char **command; /* what follows "--", NULL at its end; NULL: nothing was asked for */
+	const char *command_output; /* file, NULL: not given */
+	int *status;    /* exit status where no error is returned */
 };
 
 /* Parse the options in argv from *index on. Without a command, those before it,
@@ -169,7 +175,7 @@ HEAPSPY_CHECK struct heapspy_error *options_parse(int argc, char **argv, int *in
 HEAPSPY_CHECK struct heapspy_error *options_set(struct options *options, enum option_id id,
 						const struct command *command, const char *text);
 
-static inline bool options_given(const struct options *options, uint32_t any)
+static inline bool options_given(const struct options *options, option_set any)
 {
 	return (options->given & any) != 0;
 }

@@ -79,6 +79,7 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
             operands = [] if command in ("ps", "doctor") or name == "pid" else ["1"]
             operands += ["-n", "1"] if command == "gc" and name == "interval" else []
             operands += ["--plain", "-n", "1"] if command == "top" else []
+            operands = ["-n", "1", "--", "sleep", "60"] if name == "command-output" and name in taken else operands
             operands += ["--stop"] if name == "max-pause" and name in taken else []
             operands += ["1"] if command == "diff" and name != "after" else []
             if command == "snapshot":  # it writes nowhere else
@@ -94,7 +95,7 @@ def test_examples_are_parsed(fake, tmp_path):
         full = fake.run(command, "--help").stdout
         for line in re.findall(r"^  heapspy (.*)$", full.split("\nexamples:\n")[1], re.M):
             line = line.replace("4711", "1").replace(" 1 1 10", " 1 1ms 2").replace("500ms", "1ms 1").replace("top 1", "top 1 -n 1")
-            line = line.replace("60s", "1ms")
+            line = re.sub(r"^top --", "top -n 1 --", line.replace("60s", "1ms"))
             place = tmp_path / f"{command}-{hash(line)}"
             place.mkdir()
             for name, text in {"heap.core": "", "before.json": before}.items():

@@ -56,6 +56,13 @@ gc 1 1 0
 gc 1 1 x
 gc 1 1 1 1
 gc 1 --format csv
+top
+top --
+top 1 -- true
+top -p 1 -- true
+top 1 --command-output log
+top --command-output= -- true
+dump -- sleep 1
 diff
 diff 1
 diff 1 2 3

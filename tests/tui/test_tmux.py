@@ -247,7 +247,7 @@ def test_target_goes(terminal, heapspy, target):
     terminal.press("1")
     terminal.until(r"app\.cache\.Entry")
     terminal.press("q")
-    terminal.until(r"status=0\.")
+    terminal.until(r"heapspy: process \d+ is gone\n +why: [\s\S]*status=3\.")
     terminal.assert_restored()
 
 
@@ -319,3 +319,46 @@ def test_no_such_terminal(terminal, heapspy, target):
     terminal.line(f"clear; TERM=nonsense {heapspy.path} top {target.pid}; echo status=$?.")
     terminal.until(r"try: heapspy top \d+ --plain")
     terminal.until(r"status=8\.")
+
+
+COMMAND = """
+import os, sys, time
+print("written to the terminal", flush=True)
+open(sys.argv[1], "w").write(str(os.getpid()))
+while not os.path.exists(sys.argv[1] + ".end"):
+    time.sleep(0.01)
+sys.exit("what went wrong")
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    """A command line, and where the command writes its PID."""
+    (tmp_path / "command.py").write_text(COMMAND)
+    return f"/usr/bin/python3 {tmp_path}/command.py {tmp_path}/pid", tmp_path / "pid"
+
+
+def test_command_ends_with_the_screen(terminal, heapspy, command):
+    words, path = command
+    terminal.line(f"clear; {heapspy.path} top -- {words}; echo status=$?.")
+    terminal.until(r"LIVE$")
+    assert "written to" not in terminal.until(r"TYPE +COUNT")
+    pid = int(path.read_text())
+    assert pathlib.Path(f"/proc/{pid}").exists()
+    terminal.press("q")
+    terminal.until(r"status=0\.")
+    terminal.assert_restored()
+    assert not pathlib.Path(f"/proc/{pid}").exists()
+
+
+def test_command_that_fails(terminal, heapspy, command):
+    """The screen stays; afterwards the end of what it wrote is told."""
+    words, path = command
+    terminal.line(f"clear; {heapspy.path} top -- {words}; echo status=$?.")
+    terminal.until(r"TYPE +COUNT")
+    path.with_suffix(".end").touch()
+    terminal.until(r"GONE \d\d:\d\d:\d\d$")
+    terminal.press("q")
+    screen = terminal.until(r"status=1\.")
+    assert re.search(r"^heapspy: the last that .* wrote:\nwritten to the terminal\nwhat went wrong\nstatus=1", screen, re.M)
+    terminal.assert_restored()
