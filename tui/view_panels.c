@@ -112,8 +112,11 @@ static unsigned draw_malloc(struct grid *grid, const struct rect *rect, unsigned
 			    const struct heapspy_malloc *malloc)
 {
 	char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE];
-	if (!malloc->arenas)
+	if (!malloc->arenas) {
+		if (malloc->name)
+			grid_print(grid, rect, row++, 1, ROLE_TEXT, "malloc is %s", malloc->name);
 		return row;
+	}
 	grid_print(grid, rect, row++, 1, ROLE_TEXT, "malloc %s in use, %s free, %s mmapped",
 		   text_bytes(a, malloc->bytes_in_use), text_bytes(b, malloc->bytes_free),
 		   text_bytes(c, malloc->mmapped));

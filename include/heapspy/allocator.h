@@ -61,9 +61,12 @@ struct heapspy_allocator {
 	struct heapspy_size_class classes[HEAPSPY_SIZE_CLASSES];
 };
 
-/* The malloc of the C library, as mallinfo2() counts. */
+/* The malloc of the program. Of glibc's the figures are as mallinfo2() counts; of others
+ * no more than the name is known, and the account has one number for them. */
 struct heapspy_malloc {
-	uint64_t arenas; /* 0: it is not glibc's, or was not found */
+	const char *name; /* "glibc", "jemalloc", "tcmalloc", "mimalloc", "musl": static text; NULL
+	                     where it is not known */
+	uint64_t arenas;  /* 0: it is not glibc's, or was not found */
 	uint64_t bytes_in_use, bytes_free;
 	uint64_t mmapped; /* bytes of blocks with mappings of their own; not in bytes_in_use */
 };

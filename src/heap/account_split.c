@@ -131,6 +131,9 @@ static uint64_t malloc_part(const struct split *split, const struct smaps_entry 
 {
 	const struct glibc *glibc = &split->census->glibc;
 	uint64_t bytes = 0;
+	/* Nothing tells the mappings of another malloc from the rest. */
+	if (split->census->malloc_name && !glibc->arena_count)
+		return entry->rss;
 	for (size_t i = 0; i < glibc->segment_count; i++)
 		if (glibc->segments[i].start < entry->end && glibc->segments[i].end > entry->start)
 			return entry->rss; /* a heap of a thread arena has its mapping to itself */
@@ -203,7 +206,8 @@ static void split_heaps(struct split *split)
 	memory->account[HEAPSPY_MEMORY_PYTHON_POOLS] += left;
 	left = split->malloc;
 	const struct glibc_totals *malloc = &split->census->malloc;
-	left = take(memory, HEAPSPY_MEMORY_MALLOC, left, malloc->in_use + malloc->mmapped);
+	uint64_t in_use = split->census->glibc.arena_count ? malloc->in_use + malloc->mmapped : left;
+	left = take(memory, HEAPSPY_MEMORY_MALLOC, left, in_use);
 	memory->account[HEAPSPY_MEMORY_MALLOC_FREE] += left;
 }
 

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "heap/censor_private.h"
+#include "heap/foreign_walk.h"
 #include "native/glibc.h"
 #include "python/dict.h"
 
 #define WINDOW (1u << 20)
+
+#define FOREIGN_HEAD 64
 
 static void *room_for(struct censor *censor, void *items, size_t count, size_t *capacity,
 		      size_t size)
@@ -203,18 +206,13 @@ static void visit(void *context, const struct glibc_chunk *chunk)
 
 static uint64_t skip_arena(void *context, uint64_t address)
 {
-	const struct arenas *arenas = &((struct censor *)context)->arenas;
-	for (size_t low = 0, high = arenas->count; low < high;) {
-		size_t middle = low + (high - low) / 2;
-		const struct arena *arena = &arenas->items[middle];
-		if (address >= arena->mapped && address < arena->end)
-			return arena->end;
-		if (arena->mapped > address)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return 0;
+	return arenas_end_at(&((struct censor *)context)->arenas, address);
+}
+
+/* Where blocks end is not known: of what holds no text the head is enough to be known. */
+static void visit_foreign(void *context, const uint8_t *bytes, size_t length, uint64_t address)
+{
+	look_at_chunk(context, bytes, length, address, FOREIGN_HEAD);
 }
 
 static void look_at_chunks(struct censor *censor)
@@ -222,9 +220,12 @@ static void look_at_chunks(struct censor *censor)
 	struct peek *peek = censor->python->peek;
 	struct glibc glibc = {0};
 	struct glibc_totals totals = {0};
-	if (glibc_find(peek, &glibc))
+	if (glibc_find(peek, &glibc)) {
 		glibc_walk(&glibc, peek, visit, censor, &totals);
-	glibc_walk_mmapped(&glibc, peek, skip_arena, visit, censor, &totals);
+		glibc_walk_mmapped(&glibc, peek, skip_arena, visit, censor, &totals);
+	} else if (!foreign_walk(censor->python->target, &censor->arenas, visit_foreign, censor)) {
+		censor->no_memory = true;
+	}
 	glibc_fini(&glibc);
 }
 

@@ -65,6 +65,7 @@ static bool report(struct census *census, struct counter *counter, const struct 
 	}
 	census->allocator = scan->totals;
 	freelists_count(counter->python, census->allocator.free_lists);
+	census->malloc_name = malloc_scan->name;
 	census->malloc = malloc_scan->totals;
 	census->glibc = malloc_scan->glibc;
 	malloc_scan->glibc = (struct glibc){0};

@@ -51,6 +51,7 @@ struct census {
 	uint64_t wanted, covered;   /* bytes of pools: to be read, and read */
 	struct heapspy_allocator allocator;
 	struct arenas arenas;       /* where pymalloc's memory lies */
+	const char *malloc_name;    /* NULL where it is not known */
 	struct glibc_totals malloc; /* glibc's heap */
 	struct glibc glibc;         /* where it lies */
 	bool uses_pymalloc;

@@ -157,6 +157,7 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 		return error;
 	dump->public.allocator = census->allocator;
 	dump->public.malloc = (struct heapspy_malloc){
+		.name = census->malloc_name,
 		.arenas = census->glibc.arena_count,
 		.bytes_in_use = census->malloc.in_use,
 		.bytes_free = census->malloc.free,

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "heap/foreign_walk.h"
+#include "native/malloc_name.h"
+
 /* With the debug hooks on, what pymalloc hands on to malloc gets the header of the
  * raw domain as well, before that of its own: how many bytes that is. */
 static size_t raw_header(const struct python *python, const struct glibc_chunk *chunk)
@@ -30,29 +33,31 @@ static void visit(void *context, const struct glibc_chunk *chunk)
 			    address + found.prefix, COUNT_OBJECT);
 }
 
-/* The end of the arena of pymalloc that an address lies in, 0 if it is in none. */
 static uint64_t skip_arena(void *context, uint64_t address)
 {
-	const struct arenas *arenas = ((struct malloc_scan *)context)->arenas;
-	size_t low = 0, high = arenas->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct arena *arena = &arenas->items[middle];
-		if (address >= arena->mapped && address < arena->end)
-			return arena->end;
-		if (arena->mapped > address)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return 0;
+	return arenas_end_at(((struct malloc_scan *)context)->arenas, address);
+}
+
+static void visit_foreign(void *context, const uint8_t *bytes, size_t length, uint64_t address)
+{
+	struct counter *counter = context;
+	struct found_object found;
+	/* Tracked ones were counted on their lists. */
+	if (counter_find(counter, bytes, length, address, &found) && !found.next)
+		counter_add(counter, found.type, bytes + found.prefix, length - found.prefix,
+			    address + found.prefix, COUNT_OBJECT);
 }
 
 void malloc_scan_run(struct malloc_scan *scan)
 {
 	struct peek *peek = scan->counter->python->peek;
-	if (!glibc_find(peek, &scan->glibc))
+	if (!glibc_find(peek, &scan->glibc)) {
+		scan->name = malloc_name(target_maps(scan->counter->python->target));
+		foreign_walk(scan->counter->python->target, scan->arenas, visit_foreign, scan->counter);
+		counter_settle(scan->counter);
 		return;
+	}
+	scan->name = "glibc";
 	glibc_walk(&scan->glibc, peek, visit, scan, &scan->totals);
 	glibc_walk_mmapped(&scan->glibc, peek, skip_arena, visit, scan, &scan->totals);
 	counter_settle(scan->counter);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The chunks of glibc's malloc: objects among them that the collector does not track. */
+/* The chunks of malloc: objects among them that the collector does not track. */
 #ifndef HEAP_MALLOC_SCAN_H
 #define HEAP_MALLOC_SCAN_H
 
@@ -9,7 +9,8 @@
 struct malloc_scan {
 	struct counter *counter;
 	const struct arenas *arenas; /* of pymalloc: they are no chunks */
-	struct glibc_totals totals;
+	const char *name;            /* of the malloc in use, NULL where it is not known */
+	struct glibc_totals totals;  /* zero for another than glibc's */
 	struct glibc glibc;          /* no arenas where it was not found */
 	uint64_t object_bytes;       /* of chunks that hold objects, tracked or not */
 };

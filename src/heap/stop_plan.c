@@ -73,22 +73,9 @@ static void consider(void *context, const struct glibc_chunk *chunk)
 	left_out->items[left_out->count++] = (struct address_range){start, end};
 }
 
-/* The end of the arena of pymalloc that an address lies in, 0 if it is in none. */
 static uint64_t skip_arena(void *context, uint64_t address)
 {
-	const struct arenas *arenas = &((struct planner *)context)->arenas;
-	size_t low = 0, high = arenas->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct arena *arena = &arenas->items[middle];
-		if (address >= arena->mapped && address < arena->end)
-			return arena->end;
-		if (arena->mapped > address)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return 0;
+	return arenas_end_at(&((struct planner *)context)->arenas, address);
 }
 
 struct heapspy_error *stop_plan_make(struct python *python, struct left_out *ret_left_out)

@@ -138,9 +138,14 @@ void emit_allocator(struct emitter *emitter, const struct heapspy_dump *dump, bo
 
 void emit_malloc(struct emitter *emitter, const struct heapspy_malloc *malloc)
 {
-	if (!malloc->arenas)
+	if (!malloc->name)
 		return;
 	emit_object(emitter, "malloc", "malloc");
+	emit_text(emitter, "name", "", malloc->name);
+	if (!malloc->arenas) {
+		emit_end(emitter);
+		return;
+	}
 	emit_count(emitter, "arenas", "arenas", malloc->arenas);
 	emit_bytes(emitter, "bytes_in_use", "in use", malloc->bytes_in_use);
 	emit_bytes(emitter, "bytes_free", "free", malloc->bytes_free);

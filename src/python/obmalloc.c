@@ -20,6 +20,32 @@ void arenas_fini(struct arenas *arenas)
 	*arenas = (struct arenas){0};
 }
 
+/* How many begin at or below the address. */
+static size_t begun_at(const struct arenas *arenas, uint64_t address)
+{
+	size_t low = 0, high = arenas->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (arenas->items[middle].mapped <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint64_t arenas_end_at(const struct arenas *arenas, uint64_t address)
+{
+	size_t begun = begun_at(arenas, address);
+	return begun && address < arenas->items[begun - 1].end ? arenas->items[begun - 1].end : 0;
+}
+
+uint64_t arenas_next(const struct arenas *arenas, uint64_t address)
+{
+	size_t begun = begun_at(arenas, address);
+	return begun < arenas->count ? arenas->items[begun].mapped : UINT64_MAX;
+}
+
 static bool add(struct arenas *arenas, const struct arena *arena)
 {
 	if ((arenas->count & (arenas->count - 1)) == 0) {

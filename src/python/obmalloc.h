@@ -52,6 +52,12 @@ enum fault obmalloc_arenas(struct python *python, struct arenas *ret_arenas);
 
 void arenas_fini(struct arenas *arenas);
 
+/* The end of the arena that holds the address, 0 if none does. */
+uint64_t arenas_end_at(const struct arenas *arenas, uint64_t address);
+
+/* Where the first arena above the address begins, UINT64_MAX if there is none. */
+uint64_t arenas_next(const struct arenas *arenas, uint64_t address);
+
 /* Blocks in use and their size, from a copy of the header alone. False when it is no
  * pool in use. */
 bool pool_peek(const struct python *python, const uint8_t *header, uint32_t *ret_used,

@@ -315,6 +315,7 @@ static void fill_memory(struct heapspy_dump *dump)
 		dump->allocator.classes[i] = (struct heapspy_size_class){
 			.block = 16 * (i + 1), .pools = i, .blocks_in_use = 100 * i, .blocks_free = 7 * i};
 	dump->malloc = (struct heapspy_malloc){
+		.name = "glibc",
 		.arenas = 2, .bytes_in_use = 9 * megabyte, .bytes_free = megabyte, .mmapped = megabyte};
 	dump->types[0].pinning = 12;
 	dump->types[2].pinning = 40;

@@ -53,7 +53,7 @@ pinned     hardly used arenas 3   in use there 68.4K
        40  str
        12  app.cache.Entry
 
-malloc     arenas 2   in use 9.0M   free 1.0M   mmapped 1.0M
+malloc     glibc   arenas 2   in use 9.0M   free 1.0M   mmapped 1.0M
 
   TID  THREAD      STATE    GIL   FUNCTION  WHERE
     1  MainThread  running  held  wait      libc.so.6

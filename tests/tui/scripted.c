@@ -149,6 +149,7 @@ static struct heapspy_census *make_census(unsigned second)
 		    .blocks_free = 37 * i,
 		};
 	dump->malloc = (struct heapspy_malloc){
+		.name = "glibc",
 	    .arenas = 2,
 	    .bytes_in_use = 96 * MIB,
 	    .bytes_free = 3 * MIB,
