@@ -85,6 +85,9 @@ HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
 heapspy_open(const char *path, const struct heapspy_attach_options *options,
 	     struct heapspy **ret_heapspy);
 
+/* From any thread: what reads it fails from now on, soon, as if the process were gone. */
+HEAPSPY_API void heapspy_cancel(struct heapspy *heapspy);
+
 /* Takes NULL. */
 HEAPSPY_API void heapspy_detach(struct heapspy *heapspy);
 

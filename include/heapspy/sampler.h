@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watching a process over time: a thread that reads at two cadences and publishes
- * what it read.
+ * Watching a process over time: two threads that read, each at its own cadence, and
+ * publish what they read.
  *
  * Often (a second): what costs next to nothing, the kernel's numbers and the counters
  * of the collector, the stacks of the threads. Seldom (ten seconds): a census, that is
  * a heapspy_dump(); less often still where one takes so long that it would load a core
- * more than a little.
+ * more than a little. Readings go on while a census is taken. Samplers that share a
+ * pacer take their censuses one after the other, and share what they may cost.
  *
  * What is published does not change any more and belongs to all who keep it: it can
  * be read by any thread, and outlives the sampler. That the process is gone is part
@@ -45,7 +46,8 @@ enum heapspy_sample_state {
 
 struct heapspy_sample {
 	unsigned references; /* see heapspy_sample_keep() */
-	uint64_t number;     /* of the reading, from 1 on: some are published twice */
+	uint64_t number;     /* of the reading, from 1 on: some are published twice, with and
+	                        without a census */
 	double time;         /* of the reading: since the epoch */
 	enum heapspy_sample_state state;
 	enum heapspy_code trouble_code;
@@ -61,13 +63,22 @@ struct heapspy_sample {
 	double census_interval; /* at present, stretched or not */
 };
 
+struct heapspy_pacer;
+
 struct heapspy_sampler_options {
 	double interval;        /* 0: a second */
 	double census_interval; /* 0: ten */
-	double duty;            /* most that censuses may take of a core; 0: 0.05 */
+	struct heapspy_pacer *pacer; /* kept; NULL: one of its own */
+	enum heapspy_layout_source layout; /* that the process was attached with */
 };
 
 struct heapspy_sampler;
+
+/* `duty`: most that the censuses of all its samplers may take of a core; 0: 0.05.
+ * NULL without memory. */
+HEAPSPY_API struct heapspy_pacer *heapspy_pacer_new(double duty);
+HEAPSPY_API struct heapspy_pacer *heapspy_pacer_keep(struct heapspy_pacer *pacer);
+HEAPSPY_API void heapspy_pacer_drop(struct heapspy_pacer *pacer);
 
 /* Takes the attachment, also where it fails: heapspy_sampler_stop() ends it. options
  * may be NULL. Signals that come from outside are blocked in the thread. */
@@ -75,8 +86,14 @@ HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
 heapspy_sampler_start(struct heapspy *heapspy, const struct heapspy_sampler_options *options,
 		      struct heapspy_sampler **ret_sampler);
 
-/* Waits for a census that is under way. Takes NULL. */
+/* At once: a census that is under way is abandoned. Takes NULL. */
 HEAPSPY_API void heapspy_sampler_stop(struct heapspy_sampler *sampler);
+
+/* What it watches: heapspy_target_info() and heapspy_python_info(), as long as it does. */
+HEAPSPY_API const struct heapspy_target_info *
+heapspy_sampler_target(const struct heapspy_sampler *sampler);
+HEAPSPY_API const struct heapspy_python_info *
+heapspy_sampler_python(const struct heapspy_sampler *sampler);
 
 /* Readable when there is something new; heapspy_sampler_latest() makes it wait again. */
 HEAPSPY_API int heapspy_sampler_fd(const struct heapspy_sampler *sampler);

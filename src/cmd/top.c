@@ -100,6 +100,7 @@ static struct heapspy_error *run(const struct options *options)
 	struct heapspy_sampler_options how = {
 	    .interval = options->interval > 0 ? options->interval : 1,
 	    .census_interval = options->census > 0 ? options->census : 10,
+	    .layout = options->layout,
 	};
 	bool plain = options->plain || !can_have_screen();
 	struct tui_options view = {

@@ -95,6 +95,11 @@ struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_opti
 	return NULL;
 }
 
+void heapspy_cancel(struct heapspy *heapspy)
+{
+	target_cancel(heapspy->target);
+}
+
 const struct heapspy_target_info *heapspy_target_info(const struct heapspy *heapspy)
 {
 	return &heapspy->target_info;

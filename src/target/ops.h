@@ -26,6 +26,9 @@ struct target_ops {
 
 	int (*open_mapped_file)(struct target *target, const struct mapping *mapping);
 
+	/* May be NULL: reading never takes long. */
+	void (*cancel)(struct target *target);
+
 	/* May be NULL: then all memory counts as data. */
 	uint64_t (*next_data)(struct target *target, uint64_t address, uint64_t end);
 };

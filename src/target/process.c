@@ -42,6 +42,11 @@ static enum fault process_verify(struct target *target)
 	return process->gone ? FAULT_GONE : FAULT_NONE;
 }
 
+static void process_cancel(struct target *target)
+{
+	((struct process_target *)target)->gone = true;
+}
+
 static struct heapspy_error *process_refresh(struct target *target)
 {
 	struct process_target *process = (struct process_target *)target;
@@ -74,6 +79,7 @@ static const struct target_ops process_ops = {
 	.read_many = process_read_many,
 	.refresh = process_refresh,
 	.verify = process_verify,
+	.cancel = process_cancel,
 	.open_mapped_file = process_open_mapped_file,
 	.next_data = process_next_data,
 };

@@ -44,7 +44,7 @@ struct process_target {
 	int mem, maps;
 	int pagemap; /* -1 where the kernel has none: then absent pages are read too */
 	bool vm_readv; /* process_vm_readv() is allowed here */
-	bool gone;
+	_Atomic bool gone; /* or nothing more is to be read */
 	struct presence presence;
 	uint64_t missing; /* bytes of the current operation that could not be had */
 	bool may_query;   /* procmap_query() works here */

@@ -51,6 +51,12 @@ struct heapspy_error *target_refresh(struct target *target)
 	return target->ops->refresh(target);
 }
 
+void target_cancel(struct target *target)
+{
+	if (target->ops->cancel)
+		target->ops->cancel(target);
+}
+
 enum fault target_verify(struct target *target)
 {
 	return target->ops->verify(target);

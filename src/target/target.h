@@ -71,6 +71,9 @@ struct heapspy_error *target_refresh(struct target *target);
  * its PID not reused, no exec since. Bytes read before count only after this. */
 enum fault target_verify(struct target *target);
 
+/* From any thread: whatever reads from now on gets FAULT_GONE. For a live process. */
+void target_cancel(struct target *target);
+
 /* Of a core file: the one its process had, 0 where that is not known. */
 pid_t target_pid(const struct target *target);
 

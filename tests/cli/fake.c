@@ -100,6 +100,11 @@ struct heapspy_error *heapspy_open(const char *path, const struct heapspy_attach
 	return NULL;
 }
 
+void heapspy_cancel(struct heapspy *heapspy)
+{
+	(void)heapspy;
+}
+
 void heapspy_detach(struct heapspy *heapspy)
 {
 	free(heapspy);
