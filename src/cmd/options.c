@@ -178,6 +178,11 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		error = parse_choice(id, text, &choice);
 		options->without_text = choice == 1;
 		return error;
+	case OPTION_INSTANCES:
+		if (!*text)
+			return reject(id, text, "its name is empty");
+		options->instances = text;
+		return NULL;
 	case OPTION_STOP:
 		options->stop = true;
 		return NULL;

@@ -54,8 +54,16 @@ struct command;
 	X(MAX_PAUSE, 0, "max-pause", "DURATION", "with --stop: for at most so long",           \
 	  "250ms unless it is given. If it looks as if that were not enough the process is "   \
 	  "not stopped at all; if it turns out not to be, it is let go: exit status 6.")       \
-	X(STRINGS, 0, "strings", "all|none", "text of the process in a snapshot",              \
-	  "none replaces what str and bytes objects say, and text of eight and more ASCII "    \
+	X(INSTANCES, 0, "instances", "TYPE", "show objects of one type instead",                \
+	  "TYPE is named as dump names it, or by its address (0x...). The largest objects "    \
+	  "and as many drawn by lot, 10 of each unless --limit says otherwise (0: all of "     \
+	  "them), each with its size, reference count, generation and what it looks like: "    \
+	  "values of text and numbers, first items, attributes. No code of the process runs "  \
+	  "for that.")                                                                         \
+	X(STRINGS, 0, "strings", "all|none", "text of the process in its output",               \
+	  "none: of objects that are shown, str, bytes and bytearray are no more than their "  \
+	  "lengths. In a snapshot it "                                                         \
+	  "replaces what str and bytes objects say, and text of eight and more ASCII "         \
 	  "characters anywhere else in the memory of the process, and leaves out its "         \
 	  "arguments. All objects and sizes stay as they are. What remains: names, which are " \
 	  "interned strings (identifiers, attributes, keys that were written as literals), "   \
@@ -139,6 +147,7 @@ struct options {
 	const char *file; /* a core in place of a process, NULL: none */
 	enum heapspy_layout_source layout;
 	bool stop;
+	const char *instances; /* name or address of a type, NULL: not given */
 	bool without_text;
 	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */

@@ -87,10 +87,16 @@ static enum fault count(struct counter *counter, const struct arenas *arenas, st
 		gc_lists_measure(lists);
 		malloc_scan_run(malloc_scan);
 	}
+	const struct census_watch *watch = counter->watch;
+	if (fault == FAULT_NONE && watch) {
+		watch->end(watch->context);
+		gc_lists_tell(lists, watch);
+	}
 	return fault;
 }
 
-struct heapspy_error *census_take(struct python *python, struct census **ret_census)
+struct heapspy_error *census_take(struct python *python, const struct census_watch *watch,
+				  struct census **ret_census)
 {
 	struct arenas arenas;
 	enum fault fault = obmalloc_arenas(python, &arenas);
@@ -103,6 +109,7 @@ struct heapspy_error *census_take(struct python *python, struct census **ret_cen
 		return error_no_memory();
 	}
 	census->uses_pymalloc = arenas.count != 0;
+	counter.watch = watch;
 	struct pool_scan scan = {.counter = &counter};
 	struct malloc_scan malloc_scan = {.counter = &counter, .arenas = &arenas};
 	struct gc_lists lists = {0};

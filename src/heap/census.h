@@ -57,8 +57,29 @@ struct census {
 	bool uses_pymalloc;
 };
 
-/* Count. The caller has refreshed the target and listed the interpreters. */
-struct heapspy_error *census_take(struct python *python, struct census **ret_census);
+struct object;
+struct measure;
+
+/* Somebody who looks on while objects are counted. All are called with `context`. */
+struct census_watch {
+	/* One object, by the number of its type; the table of its keys is not in the
+	 * measure. Each object that is counted is seen once. */
+	void (*see)(void *context, uint32_t type, const struct object *object,
+		    const struct measure *measure, bool tracked);
+	/* All were seen. */
+	void (*end)(void *context);
+	/* One of those on the short lists of the collector, and its generation;
+	 * HEAPSPY_GENERATIONS: it is frozen. */
+	void (*list)(void *context, uint64_t address, unsigned generation);
+	/* Where all others are that are tracked; not known where the lists changed. */
+	void (*rest)(void *context, bool known, unsigned generation);
+	void *context;
+};
+
+/* Count. The caller has refreshed the target and listed the interpreters. `watch` may
+ * be NULL. */
+struct heapspy_error *census_take(struct python *python, const struct census_watch *watch,
+				  struct census **ret_census);
 
 void census_free(struct census *census);
 DEFINE_CLEANUP(struct census *, census_free)

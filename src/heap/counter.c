@@ -114,6 +114,9 @@ void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, s
 		counter->tracked += one;
 	}
 	credit(tally, measure.bytes, columns);
+	if (counter->watch && (columns & (COUNT_OBJECT | COUNT_MINUS)) == COUNT_OBJECT)
+		counter->watch->see(counter->watch->context, type, &object, &measure,
+				    columns & COUNT_TRACKED);
 	if (!measure.keys)
 		return;
 	uint64_t offset = measure.keys - counter->window_address;

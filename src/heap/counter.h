@@ -27,6 +27,7 @@ struct counter {
 	uint64_t tracked; /* GC-tracked objects counted, all types */
 	uint64_t torn;
 	uint64_t mapped; /* bytes of address space in use: no object is larger */
+	const struct census_watch *watch; /* NULL: nobody looks on */
 	/* The piece of memory that is being streamed. */
 	const uint8_t *window;
 	uint64_t window_address;

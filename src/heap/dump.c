@@ -150,7 +150,7 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 		return error;
 	fill_threads(dump, heapspy);
 	CLEANUP(census_freep) struct census *census = NULL;
-	if ((error = census_take(heapspy->python, &census)) ||
+	if ((error = census_take(heapspy->python, NULL, &census)) ||
 	    (error = fill_interpreters(&dump->public, heapspy, census)) ||
 	    (error = fill_types(&dump->public, heapspy->python, census)) ||
 	    (error = attach_memory(heapspy, census, &dump->public.memory)))

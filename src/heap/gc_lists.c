@@ -197,6 +197,7 @@ void gc_lists_measure(struct gc_lists *lists)
 		longest->length = counter->tracked > others ? counter->tracked - others : 0;
 	}
 	/* Most of a heap may be frozen, before a fork: then the rest is counted anew. */
+	lists->longest = longest;
 	bool anew = longest && is_frozen(longest);
 	if (anew)
 		counter_reset_tracked(counter);
@@ -204,4 +205,27 @@ void gc_lists_measure(struct gc_lists *lists)
 		if (is_frozen(&lists->items[i]) != anew && &lists->items[i] != longest)
 			count_list(lists, &lists->items[i], anew ? COUNT_TRACKED : COUNT_TRACKED | COUNT_MINUS);
 	counter_settle(counter);
+}
+
+static unsigned generation_of(struct gc_lists *lists, const struct gc_list *list)
+{
+	const struct layout *layout = &lists->counter->python->layout;
+	return is_frozen(list) ? HEAPSPY_GENERATIONS : gc_generation_of_list(layout, list->generation);
+}
+
+void gc_lists_tell(struct gc_lists *lists, const struct census_watch *watch)
+{
+	uint64_t head = (uint64_t)SIZEOF(&lists->counter->python->layout, GcHead);
+	for (size_t i = 0; i < lists->count; i++) {
+		const struct gc_list *list = &lists->items[i];
+		uint64_t at = list->head;
+		for (uint64_t j = 0; j < list->length && list != lists->longest; j++) {
+			at = next_of(lists, at);
+			if (!at || is_head(lists, at))
+				break;
+			watch->list(watch->context, at + head, generation_of(lists, list));
+		}
+	}
+	bool known = lists->longest && !lists->damaged;
+	watch->rest(watch->context, known, known ? generation_of(lists, lists->longest) : 0);
 }

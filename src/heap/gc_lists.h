@@ -30,6 +30,7 @@ struct gc_lists {
 	struct counter *counter;
 	struct gc_list *items;
 	size_t count;
+	const struct gc_list *longest; /* NULL: none is longer than the others */
 	bool damaged; /* the walk for the lengths went astray: they are not known */
 };
 
@@ -43,5 +44,8 @@ void gc_lists_count_outside(struct gc_lists *lists, struct outside *outside);
 /* Learn the lengths, given what the census counted; afterwards take what is frozen
  * out of the count: gc.get_objects() leaves it out. */
 void gc_lists_measure(struct gc_lists *lists);
+
+/* Afterwards: tell of each object on the lists that were walked, and where the rest is. */
+void gc_lists_tell(struct gc_lists *lists, const struct census_watch *watch);
 
 #endif

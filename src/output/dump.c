@@ -72,7 +72,7 @@ static struct heapspy_type total_of(const struct heapspy_type *const *types, siz
 
 /* ---- pieces -------------------------------------------------------------- */
 
-static void emit_capture(struct emitter *emitter, const struct heapspy_capture *capture)
+void emit_capture(struct emitter *emitter, const struct heapspy_capture *capture)
 {
 	emit_object(emitter, "capture", "capture");
 	emit_time(emitter, NULL, "", capture->time);

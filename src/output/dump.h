@@ -20,6 +20,9 @@ struct dump_view {
 	bool addresses;                 /* also in the table */
 };
 
+/* How it was taken: for other documents, too. */
+void emit_capture(struct emitter *emitter, const struct heapspy_capture *capture);
+
 HEAPSPY_CHECK struct heapspy_error *output_dump(struct emitter *emitter,
 						const struct heapspy_target_info *target,
 						const struct heapspy_python_info *python,

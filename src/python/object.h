@@ -34,6 +34,23 @@ static inline bool object_is_living(const struct python *python, uint64_t word)
 	return (uint32_t)word != 0 && (word >> 32 & 0xffff) == 0;
 }
 
+/* The word that holds the count of an object of which bytes are at hand. */
+static inline uint64_t object_refcount_word(const struct python *python, const uint8_t *bytes)
+{
+	return object_word(bytes, (size_t)OFFSET(&python->layout, Object, ob_refcnt));
+}
+
+static inline uint64_t object_references(const struct python *python, uint64_t word)
+{
+	return python->hexversion < PYTHON_VERSION(3, 12) ? word : (uint32_t)word;
+}
+
+/* _Py_IsImmortal(): 3.12 and later, where the 32 bits are negative. */
+static inline bool object_is_immortal(const struct python *python, uint64_t word)
+{
+	return python->hexversion >= PYTHON_VERSION(3, 12) && (int32_t)(uint32_t)word < 0;
+}
+
 /* A count so large that it may as well be the address of a static object in a
  * program that is not PIE: the block may be an array of pointers. */
 #define OBJECT_SUSPICIOUS_REFCOUNT 0x10000

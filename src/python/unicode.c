@@ -47,28 +47,37 @@ bool unicode_equals(struct peek *peek, const struct layout *layout, uint64_t obj
 	       memcmp(peek_at(peek, text.data, length), ascii, length) == 0;
 }
 
-char *unicode_read(struct peek *peek, const struct layout *layout, uint64_t object)
+bool unicode_points(struct peek *peek, const struct layout *layout, uint64_t object,
+		    uint32_t *points, size_t most, size_t *ret_count, uint64_t *ret_length)
 {
 	struct text text;
 	if (!describe(peek, layout, object, &text))
-		return NULL;
-	uint32_t count = text.length > UNICODE_MAX ? UNICODE_MAX : (uint32_t)text.length;
-	unsigned char *raw = malloc((size_t)count * text.kind + 1);
-	uint32_t *points = malloc(((size_t)count + 1) * sizeof(*points));
-	char *result = NULL;
-	if (raw && points) {
-		peek_bytes(peek, text.data, raw, (size_t)count * text.kind);
-		for (uint32_t i = 0; i < count; i++) {
-			const unsigned char *p = raw + (size_t)i * text.kind;
-			points[i] = p[0];
-			if (text.kind >= 2)
-				points[i] |= (uint32_t)p[1] << 8;
-			if (text.kind == 4)
-				points[i] |= (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+		return false;
+	size_t count = text.length > most ? most : (size_t)text.length;
+	uint8_t raw[1024];
+	size_t a_piece = sizeof(raw) / text.kind;
+	for (size_t i = 0; i < count; i++) {
+		if (i % a_piece == 0) {
+			size_t left = count - i;
+			peek_bytes(peek, text.data + i * text.kind, raw,
+				   (left < a_piece ? left : a_piece) * text.kind);
 		}
-		result = text_from_code_points(points, count);
+		points[i] = 0;
+		memcpy(&points[i], raw + i % a_piece * text.kind, text.kind);
 	}
-	free(raw);
+	*ret_count = count;
+	*ret_length = text.length;
+	return true;
+}
+
+char *unicode_read(struct peek *peek, const struct layout *layout, uint64_t object)
+{
+	uint32_t *points = malloc((UNICODE_MAX + 1) * sizeof(*points));
+	size_t count;
+	uint64_t length;
+	char *result = NULL;
+	if (points && unicode_points(peek, layout, object, points, UNICODE_MAX, &count, &length))
+		result = text_from_code_points(points, count);
 	free(points);
 	return result;
 }

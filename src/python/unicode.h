@@ -17,6 +17,11 @@
  * raised in `peek`) when it is not a str or contradicts itself. */
 char *unicode_read(struct peek *peek, const struct layout *layout, uint64_t object);
 
+/* Its first code points, `most` at most, as they are, and how many there are in all.
+ * False (and a fault raised in `peek`) as above. */
+bool unicode_points(struct peek *peek, const struct layout *layout, uint64_t object,
+		    uint32_t *points, size_t most, size_t *ret_count, uint64_t *ret_length);
+
 /* Is this str exactly `ascii`? Reads no more than it must. */
 bool unicode_equals(struct peek *peek, const struct layout *layout, uint64_t object, const char *ascii);
 

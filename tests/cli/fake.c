@@ -26,6 +26,7 @@ enum {
 #include <heapspy/doctor.h>
 #include <heapspy/dump.h>
 #include <heapspy/gc.h>
+#include <heapspy/instances.h>
 #include <heapspy/processes.h>
 #include <heapspy/snapshot.h>
 #include <heapspy/stack.h>
@@ -382,6 +383,61 @@ void heapspy_dump_free(struct heapspy_dump *dump)
 	free(dump->interpreters);
 	threads_fini(&dump->threads);
 	free(dump);
+}
+
+/* ---- instances --------------------------------------------------------------- */
+
+const char *heapspy_age_name(enum heapspy_age age)
+{
+	return age == HEAPSPY_AGE_UNKNOWN ? "unknown" : age == HEAPSPY_AGE_FROZEN ? "frozen" : "generation-2";
+}
+
+struct heapspy_error *heapspy_instances_read(struct heapspy *heapspy,
+					     const struct heapspy_instances_options *options,
+					     struct heapspy_instances **ret_instances)
+{
+	static const char *reasons[] = {"512K are swapped out"};
+	pid_t pid = heapspy->target.pid;
+	struct heapspy_instances *instances = calloc(1, sizeof(*instances));
+	struct heapspy_instance *largest = calloc(2, sizeof(*largest));
+	struct heapspy_instance *sample = calloc(1, sizeof(*sample));
+	if (!instances || !largest || !sample)
+		abort();
+	*instances = (struct heapspy_instances){
+		.capture = {.mode = HEAPSPY_CAPTURE_RUNNING, .time = NOON, .duration = 0.08, .coverage = 1},
+		.name = pid == PID_UNKNOWN ? NULL : strdup(options->type ? "app.Entry" : options->name),
+		.types = 1,
+		.objects = pid == PID_UNKNOWN ? 0 : 1234,
+		.bytes = 123456,
+		.largest = largest,
+		.largest_count = options->largest < 2 ? options->largest : 2,
+		.sample = sample,
+		.sample_count = options->sample < 1 ? options->sample : 1,
+		.incomplete = reasons,
+		.incomplete_count = pid == PID_INCOMPLETE,
+	};
+	largest[0] = (struct heapspy_instance){0x7f0000001000, 0x55d0c0a00000, 4096, 2, false,
+					       HEAPSPY_AGE_GENERATION_2, strdup("[1, 2, ... 498 more]")};
+	largest[1] = (struct heapspy_instance){0x7f0000002000, 0x55d0c0a00000, 72, UINT32_MAX, true,
+					       HEAPSPY_AGE_FROZEN, NULL};
+	sample[0] = (struct heapspy_instance){
+		0x7f0000003000, 0x55d0c0a00000, 72, 1, false, HEAPSPY_AGE_UNKNOWN,
+		strdup(options->without_text ? "str(3)" : pid == PID_HOSTILE ? "'\\x1b'" : "'abc'")};
+	*ret_instances = instances;
+	return NULL;
+}
+
+void heapspy_instances_free(struct heapspy_instances *instances)
+{
+	if (!instances)
+		return;
+	for (size_t i = 0; i < 2; i++)
+		free((char *)instances->largest[i].preview);
+	free((char *)instances->sample[0].preview);
+	free((char *)instances->name);
+	free(instances->largest);
+	free(instances->sample);
+	free(instances);
 }
 
 /* ---- snapshot ---------------------------------------------------------------- */

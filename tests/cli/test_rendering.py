@@ -112,6 +112,23 @@ python     3.11.7   allocator pymalloc   layout cpython-3.11   from table
   22:13:20.250  on  idle   312  120,000    39  3,750     4    117     12,963              0        0
 """
 
+INSTANCES = """\
+target     pid 1   python3 -m 'app server'   /usr/bin/python3.11   up 2h 03m
+python     3.11.7   allocator pymalloc   layout cpython-3.11   from table
+capture    2023-11-14 22:13:20.000   running   took 80 ms   read 0B   torn reads 0   coverage 100%
+type       app.Entry   objects 1,234   size 120.6K   mean 100B
+largest    2   the largest first
+
+         ADDRESS  SIZE  REFERENCES  AGE           PREVIEW
+  0x7f0000001000  4.0K           2  generation-2  [1, 2, ... 498 more]
+  0x7f0000002000   72B    immortal  frozen        -
+
+sample     1   drawn by lot
+
+         ADDRESS  SIZE  REFERENCES  AGE      PREVIEW
+  0x7f0000003000   72B           1  unknown  'abc'
+"""
+
 PS = r"""
    PID   UID  VERSION     RSS  READABLE              COMMAND
     12  1000  3.9        9.0M  yes                   python3 worker.py
@@ -132,6 +149,7 @@ DOCTOR = """\
 # Command lines whose documents are held against their schemas.
 DOCUMENTS = ["dump 1", "dump 2", "dump 3", "dump 7", "gc 1", "gc 2", "gc 3", "ps", "doctor", "doctor 1 -v"]
 DOCUMENTS += ["stack 1", "stack 2", "stack 3"]
+DOCUMENTS += ["dump 1 --instances app.Entry", "dump 3 --instances 0x55d0c0a00000"]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +160,7 @@ DOCUMENTS += ["stack 1", "stack 2", "stack 3"]
         ("gc 1 1ms 2", SERIES),
         ("stack 1", STACK),
         ("ps", PS),
+        ("dump 1 --instances app.Entry", INSTANCES),
         ("doctor -v 1", DOCTOR),
     ],
 )

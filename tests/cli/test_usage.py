@@ -41,6 +41,10 @@ dump --json=yes 1
 dump --fo 1
 dump --interval 1 1
 dump -o
+dump --instances
+dump 1 --instances list --sort bytes
+dump 1 --instances list --filter *
+dump 2 --instances list
 gc 1 0
 gc 1 -- -1
 gc 1 1x
