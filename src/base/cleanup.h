@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLEANUP(function) __attribute__((cleanup(function)))
+/* A guard that nothing else names is in use all the same. */
+#define CLEANUP(function) __attribute__((cleanup(function), unused))
 
 #define DEFINE_CLEANUP(type, destroy)                                          \
-	static inline void destroy##p(type *thing)                             \
+	__attribute__((unused)) static inline void destroy##p(type *thing)     \
 	{                                                                      \
 		if (*thing)                                                    \
 			destroy(*thing);                                       \

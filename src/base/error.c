@@ -47,6 +47,7 @@ struct heapspy_error *error_no_memory(void)
 	return &no_memory;
 }
 
+HEAPSPY_PRINTF(2, 0)
 static struct heapspy_error *new_error(enum heapspy_code code, const char *what, va_list arguments)
 {
 	struct heapspy_error *error = calloc(1, sizeof(*error));

@@ -13,6 +13,7 @@
 
 /* A NULL reason: the library failed and keeps silent about it, which libdw does
  * where a file merely lacks something. */
+HEAPSPY_PRINTF(3, 0)
 static struct heapspy_error *from_reason(enum heapspy_code code, const char *reason,
 					 const char *what, va_list arguments)
 {

@@ -197,7 +197,7 @@ static void take_fields(struct loader *loader, const json_t *object, const struc
 			void *thing)
 {
 	for (const struct field *field = fields; field->name; field++) {
-		uint64_t *number = (uint64_t *)((char *)thing + field->offset);
+		uint64_t *number = (void *)((char *)thing + field->offset);
 		*number = HEAPSPY_UNKNOWN;
 		take_number(loader, object, field->name, number);
 	}

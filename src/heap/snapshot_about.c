@@ -32,7 +32,7 @@ enum { NUMBERS = sizeof(numbers) / sizeof(*numbers) };
 
 static uint64_t *number_of(struct heapspy_memory *memory, size_t i)
 {
-	return (uint64_t *)((char *)memory + numbers[i].offset);
+	return (void *)((char *)memory + numbers[i].offset);
 }
 
 /* ---- writing ------------------------------------------------------------- */

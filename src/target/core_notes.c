@@ -100,7 +100,7 @@ static bool take_auxv(const struct core_target *core, const struct note *note,
 {
 	if (notes->process.auxv)
 		return true;
-	notes->process.auxv = (uint64_t *)load(core, note);
+	notes->process.auxv = (void *)load(core, note);
 	notes->process.auxv_count = notes->process.auxv ? note->length / 16 : 0;
 	return notes->process.auxv;
 }

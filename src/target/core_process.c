@@ -151,7 +151,7 @@ bool core_process_learn(struct target *source, struct core_process *ret_process)
 	pid_t pid = target_pid(source);
 	learn_psinfo(proc, pid, &process.psinfo);
 	size_t length = 0;
-	process.auxv = (uint64_t *)io_read_file(proc, "auxv", MOST_TEXT, &length);
+	process.auxv = (void *)io_read_file(proc, "auxv", MOST_TEXT, &length);
 	process.auxv_count = process.auxv ? length / (2 * sizeof(uint64_t)) : 0;
 	if (!learn_threads(proc, pid, &process)) {
 		core_process_fini(&process);

@@ -38,7 +38,7 @@ static void parse_field(const char *line, struct smaps_entry *entry)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		size_t length = strlen(fields[i].name);
 		if (strncmp(line, fields[i].name, length) == 0)
-			*(uint64_t *)((char *)entry + fields[i].offset) +=
+			*(uint64_t *)(void *)((char *)entry + fields[i].offset) +=
 				strtoull(line + length, NULL, 10) * 1024;
 	}
 }

@@ -168,7 +168,7 @@ static struct heapspy_error *make_memory(struct stop_job *job, const struct exte
 	job->memory = memory;
 	job->memory_length = length;
 	job->shared = memory;
-	job->runs = (struct image_run *)(job->memory + header);
+	job->runs = (void *)(job->memory + header);
 	job->text = (char *)job->memory + header + runs;
 	job->bytes = job->memory + header + runs + job->text_capacity;
 	return NULL;

@@ -263,7 +263,7 @@ static void make_writers(void *context)
 	struct written written = {0};
 	for (size_t i = 0; i < WRITERS; i++) {
 		pthread_t thread;
-		written.pages[i] = (uint64_t *)map((size_t)WRITTEN * PAGE, PROT_READ | PROT_WRITE,
+		written.pages[i] = (void *)map((size_t)WRITTEN * PAGE, PROT_READ | PROT_WRITE,
 						   MAP_PRIVATE | MAP_ANONYMOUS, -1);
 		memset(written.pages[i], 0, (size_t)WRITTEN * PAGE);
 		pthread_create(&thread, NULL, write_on, written.pages[i]);
