@@ -7,9 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/shell.h"
 #include "cmd/nearest.h"
 #include "cmd/target.h"
-#include "output/shell.h"
 
 extern const struct command command_ps, command_dump, command_gc, command_stack, command_snapshot,
 	command_diff,

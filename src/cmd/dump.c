@@ -10,12 +10,12 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/shell.h"
 #include "cmd/command.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
 #include "cmd/target.h"
 #include "output/instances.h"
-#include "output/shell.h"
 
 DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)

@@ -9,11 +9,11 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/shell.h"
 #include "cmd/command.h"
 #include "cmd/help.h"
 #include "cmd/say.h"
 #include "output/file.h"
-#include "output/shell.h"
 
 static struct heapspy_error *print_asked_for(const struct options *options,
 					     const struct command *command)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "output/shell.h"
+#include "base/shell.h"
 #include "output/table.h"
 #include "output/unicode.h"
 

@@ -8,24 +8,9 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/shell.h"
 
 enum { MOST_TEXT = 1 << 16 };
-
-char *own_command_quote(const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=./:,@%";
-	if (*word && word[strspn(word, plain)] == '\0')
-		return strdup(word);
-	char *quoted = malloc(strlen(word) * 4 + 3), *to = quoted;
-	if (!quoted)
-		return NULL;
-	*to++ = '\'';
-	for (; *word; word++)
-		to = *word == '\'' ? stpcpy(to, "'\\''") : (*to = *word, to + 1);
-	strcpy(to, "'");
-	return quoted;
-}
 
 /* The name that starts this program also under sudo, which has a PATH of its own. */
 static char *own_name(void)
@@ -40,8 +25,8 @@ static char *own_name(void)
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
 		if ((size_t)(slash - path) == strlen(usual[i]) &&
 		    memcmp(path, usual[i], slash - path) == 0)
-			return own_command_quote(slash + 1);
-	return own_command_quote(path);
+			return shell_quote(slash + 1);
+	return shell_quote(path);
 }
 
 char *own_command(pid_t pid, pid_t replacement)
@@ -56,7 +41,7 @@ char *own_command(pid_t pid, pid_t replacement)
 		return command;
 	for (size_t at = strlen(bytes) + 1; command && at < length; at += strlen(bytes + at) + 1) {
 		const char *argument = strcmp(bytes + at, wanted) == 0 ? other : bytes + at;
-		CLEANUP(freep) char *word = own_command_quote(argument), *shorter = command;
+		CLEANUP(freep) char *word = shell_quote(argument), *shorter = command;
 		if (!word || asprintf(&command, "%s %s", shorter, word) < 0)
 			command = NULL;
 	}

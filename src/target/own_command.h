@@ -10,7 +10,4 @@
  * there is no memory. Not sanitised. */
 char *own_command(pid_t pid, pid_t replacement);
 
-/* A word in quotes where it needs them. As above. */
-char *own_command_quote(const char *word);
-
 #endif

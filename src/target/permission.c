@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "base/shell.h"
 #include "base/text.h"
 #include "target/capability.h"
 #include "target/own_command.h"
@@ -163,7 +164,7 @@ static struct heapspy_error *rerun_in_container(struct heapspy_error *error, pid
 	const char *tool = container_tool();
 	if (!tool || gethostname(host, sizeof(host) - 1) < 0)
 		return error;
-	CLEANUP(freep) char *name = own_command_quote(host);
+	CLEANUP(freep) char *name = shell_quote(host);
 	if (!name)
 		return error;
 	snprintf(prefix, sizeof(prefix), "%s exec --privileged %s ", tool, name);
@@ -237,7 +238,7 @@ static void explain_file_mode(struct heapspy_error *error, const struct permissi
 	error_why(error, "CAP_SYS_PTRACE alone does not open its files, "
 			 "CAP_DAC_READ_SEARCH is needed with it");
 	CLEANUP(freep) char *path = io_read_link(AT_FDCWD, "/proc/self/exe");
-	CLEANUP(freep) char *word = path ? own_command_quote(path) : NULL;
+	CLEANUP(freep) char *word = path ? shell_quote(path) : NULL;
 	if (word)
 		error_remedy(error, "sudo setcap cap_sys_ptrace,cap_dac_read_search+ep %s", word);
 }
