@@ -111,7 +111,7 @@ static bool pool_agrees(struct python *python, const uint8_t *slot, uint32_t ind
 }
 
 /* Slots of the table at `address` for as long as they make sense. */
-static uint32_t count_slots(struct python *python, uint64_t address)
+static uint32_t count_slots(struct python *python, uint64_t address, uint32_t *looks)
 {
 	uint64_t size = (uint64_t)SIZEOF(&python->layout, ArenaObject);
 	uint32_t count = 0, good = 0;
@@ -121,7 +121,7 @@ static uint32_t count_slots(struct python *python, uint64_t address)
 			uint8_t slot[128];
 			bool used;
 			peek_bytes(python->peek, address + count * size, slot, size);
-			if (peek_take_fault(python->peek) != FAULT_NONE ||
+			if (peek_take_fault(python->peek) != FAULT_NONE || *looks == 0 || (*looks)-- == 0 ||
 			    !looks_like_slot(python, slot, &used) ||
 			    (used && !pool_agrees(python, slot, count)))
 				return any_used ? good : 0;
@@ -142,43 +142,78 @@ static int compare_words(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Up to 3.11, stripped: one word of the module's data points to a table. */
+/* So many slots are looked at in all: real tables have few, and what is none shows
+ * in its first slots. */
+#define MAX_LOOKS (1u << 23)
+
+/* The table that the word at `pointer` leads to, as when it was found. */
+static bool from_pointer(struct python *python, uint64_t pointer, struct arena_table *table)
+{
+	uint32_t looks = MAX_LOOKS;
+	uint64_t address = pointer ? peek_u64(python->peek, pointer) : 0;
+	if (peek_take_fault(python->peek) != FAULT_NONE || !address)
+		return false;
+	uint32_t count = count_slots(python, address, &looks);
+	*table = (struct arena_table){address, count, {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+	return count != 0;
+}
+
+/* The lowest word of a range that leads to a table. Where there are two of them, which is
+ * the pointer that moves with the table is not known. `space` is as long as `words`. */
+static bool search(struct python *python, const uint64_t range[2], const uint64_t *words,
+		   uint64_t *space, uint32_t *looks, struct arena_table *table)
+{
+	size_t word_count = (range[1] - range[0]) / 8, count = 0;
+	for (size_t i = 0; i < word_count; i++)
+		if (words[i] >= 4096 && words[i] % 16 == 0 && words[i] < UINT64_C(1) << 47 &&
+		    (words[i] < range[0] || words[i] >= range[1]))
+			space[count++] = words[i];
+	if (count == 0)
+		return false;
+	/* In order, so that the cache of pages serves neighbours. */
+	qsort(space, count, 8, compare_words);
+	for (size_t i = 0; i < count && *looks; i++) {
+		if (i && space[i] == space[i - 1])
+			continue;
+		uint32_t slots = count_slots(python, space[i], looks);
+		if (!slots)
+			continue;
+		*table = (struct arena_table){
+			space[i], slots, {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+		bool alone = i + 1 == count || space[i + 1] != space[i];
+		for (size_t j = 0; j < word_count && alone; j++)
+			if (words[j] == space[i])
+				python->arenas_pointer = range[0] + 8 * j;
+		return true;
+	}
+	return false;
+}
+
+/* Up to 3.11, stripped: one word of the module's data points to a table. Which one is
+ * remembered: the table may move when it grows, its pointer does not. */
 static size_t from_invariants(struct python *python, struct arena_table *table)
 {
 	uint64_t ranges[MAX_WRITABLE][2];
 	if (!python->module || SIZEOF(&python->layout, ArenaObject) > 128)
 		return 0;
+	if (from_pointer(python, python->arenas_pointer, table))
+		return 1;
+	uint32_t looks = MAX_LOOKS;
+	bool found = false;
 	size_t range_count = elf_module_writable(python->module, ranges, MAX_WRITABLE);
-	for (size_t i = 0; i < range_count && i < MAX_WRITABLE; i++) {
+	for (size_t i = 0; i < range_count && i < MAX_WRITABLE && !found; i++) {
 		uint64_t length = ranges[i][1] - ranges[i][0];
 		if (length > (64u << 20))
 			continue;
-		uint64_t *words = malloc(length);
+		uint64_t *words = malloc(2 * length + 8);
 		size_t covered;
 		if (!words)
 			return 0;
-		if (target_read_some(python->target, ranges[i][0], words, length, &covered) != FAULT_NONE) {
-			free(words);
-			continue;
-		}
-		/* In order, so that the cache of pages serves neighbours. */
-		qsort(words, length / 8, 8, compare_words);
-		for (size_t j = 0; j < length / 8; j++) {
-			uint64_t word = words[j];
-			if (word < 4096 || word % 16 != 0 || word >= UINT64_C(1) << 47 ||
-			    (j && word == words[j - 1]) || (word >= ranges[i][0] && word < ranges[i][1]))
-				continue;
-			uint32_t count = count_slots(python, word);
-			if (count) {
-				*table = (struct arena_table){
-					word, count, {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-				free(words);
-				return 1;
-			}
-		}
+		if (target_read_some(python->target, ranges[i][0], words, length, &covered) == FAULT_NONE)
+			found = search(python, ranges[i], words, words + length / 8, &looks, table);
 		free(words);
 	}
-	return 0;
+	return found;
 }
 
 size_t obmalloc_find_tables(struct python *python, struct arena_table *tables, size_t max)

@@ -49,6 +49,10 @@ struct python {
 	 * bytes before every block: 16 or 0. Objects/obmalloc.c, 3.8 - 3.15. */
 	unsigned hook_bytes;
 
+	/* Where the pointer to the arenas of pymalloc lies, once a search found it (up to 3.11,
+	 * stripped); 0: not known. */
+	uint64_t arenas_pointer;
+
 	struct interpreter *interpreters; /* main interpreter first */
 	size_t interpreter_count;
 };
