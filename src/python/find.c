@@ -136,11 +136,17 @@ static struct heapspy_error *look_into(struct target *target, const struct mappi
 	return NULL;
 }
 
+/* Data of a program are at the beginning of a mapping, and few. A file that somebody
+ * mapped to write to may have any size, above all one that a core only claims. */
+#define MOST_OF_A_MAPPING (UINT64_C(256) << 20)
+#define MOST_IN_ALL (UINT64_C(1) << 30)
+
 /* No file tells: look for the cookie at the start of a page of writable data,
  * and anywhere in it. */
 static struct heapspy_error *scan_for_cookie(struct target *target, struct candidates *candidates)
 {
 	enum { CHUNK = 1 << 16 };
+	uint64_t left = MOST_IN_ALL;
 	const struct maps *maps = target_maps(target);
 	char *buffer = malloc(CHUNK);
 	if (!buffer)
@@ -150,10 +156,16 @@ static struct heapspy_error *scan_for_cookie(struct target *target, struct candi
 		if (!(mapping->flags & MAPPING_WRITE) || (mapping->flags & MAPPING_SHARED) ||
 		    !mapping_is_file(mapping))
 			continue;
-		for (uint64_t at = mapping->start; at < mapping->end; at += CHUNK) {
+		uint64_t size = mapping->end - mapping->start;
+		uint64_t most = size < MOST_OF_A_MAPPING ? size : MOST_OF_A_MAPPING;
+		most = most < left ? most : left;
+		left -= most;
+		for (uint64_t at = mapping->start; at < mapping->start + most; at += CHUNK) {
 			size_t length = mapping->end - at < CHUNK ? mapping->end - at : CHUNK, covered;
 			if (target_read_some(target, at, buffer, length, &covered) != FAULT_NONE)
 				break;
+			if (covered == 0)
+				continue;
 			const char *hit = memmem(buffer, length, COOKIE, strlen(COOKIE));
 			struct candidate candidate = {0};
 			if (hit && read_cookie(target, at + (uint64_t)(hit - buffer), &candidate)) {
