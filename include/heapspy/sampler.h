@@ -24,6 +24,8 @@
 #include <heapspy/dump.h>
 #include <heapspy/error.h>
 #include <heapspy/gc.h>
+#include <heapspy/instances.h>
+#include <heapspy/snapshot.h>
 #include <heapspy/stack.h>
 
 /* One dump, kept as long as somebody needs it. */
@@ -37,6 +39,23 @@ struct heapspy_census {
 struct heapspy_stacks {
 	unsigned references; /* see heapspy_stacks_keep() */
 	struct heapspy_stack stack;
+};
+
+/* Objects of one type, which somebody asked to look at; kept as long as somebody needs it. */
+struct heapspy_look {
+	unsigned references; /* see heapspy_look_keep() */
+	uint64_t number;     /* that heapspy_sampler_look() returned */
+	uint64_t type;       /* address of the type */
+	struct heapspy_instances *instances; /* NULL: */
+	char *trouble;       /* why, one line */
+};
+
+/* A snapshot that somebody asked for. */
+struct heapspy_saved {
+	unsigned references; /* see heapspy_saved_keep() */
+	uint64_t number;     /* that heapspy_sampler_save() returned */
+	struct heapspy_snapshot snapshot;
+	char *trouble;       /* it could not be written: why, one line */
 };
 
 enum heapspy_sample_state {
@@ -58,7 +77,9 @@ struct heapspy_sample {
 	size_t interpreter_count;
 	struct heapspy_stacks *stacks; /* NULL: they could not be read */
 	struct heapspy_census *census; /* the last one, NULL: there was none yet */
-	bool walking;           /* one is being taken */
+	struct heapspy_look *look;     /* the last one, NULL: there was none yet */
+	struct heapspy_saved *saved;   /* so too */
+	bool walking;           /* a census is being taken */
 	double walk_cpu;        /* of the last one, in the sampler: seconds of a core */
 	double census_interval; /* at present, stretched or not */
 };
@@ -106,6 +127,16 @@ HEAPSPY_API void heapspy_sampler_walk_now(struct heapspy_sampler *sampler);
 HEAPSPY_API void heapspy_sampler_set_census_interval(struct heapspy_sampler *sampler,
 						     double interval);
 
+/* As soon as possible look at the objects of a type, and take a census after it. Of
+ * several that wait, the last one is done. Returns its number, from 1 on. */
+HEAPSPY_API uint64_t heapspy_sampler_look(struct heapspy_sampler *sampler,
+					  const struct heapspy_instances_options *options);
+
+/* Write a snapshot: `fd` as of heapspy_snapshot_write(), and not to be closed before it
+ * is done or the sampler was stopped. One at a time: 0 while another is being written. */
+HEAPSPY_API uint64_t heapspy_sampler_save(struct heapspy_sampler *sampler,
+					  const struct heapspy_snapshot_options *options, int fd);
+
 /* One more, and one less, who needs it. Return and take NULL. */
 HEAPSPY_API struct heapspy_sample *heapspy_sample_keep(struct heapspy_sample *sample);
 HEAPSPY_API void heapspy_sample_drop(struct heapspy_sample *sample);
@@ -113,5 +144,9 @@ HEAPSPY_API struct heapspy_census *heapspy_census_keep(struct heapspy_census *ce
 HEAPSPY_API void heapspy_census_drop(struct heapspy_census *census);
 HEAPSPY_API struct heapspy_stacks *heapspy_stacks_keep(struct heapspy_stacks *stacks);
 HEAPSPY_API void heapspy_stacks_drop(struct heapspy_stacks *stacks);
+HEAPSPY_API struct heapspy_look *heapspy_look_keep(struct heapspy_look *look);
+HEAPSPY_API void heapspy_look_drop(struct heapspy_look *look);
+HEAPSPY_API struct heapspy_saved *heapspy_saved_keep(struct heapspy_saved *saved);
+HEAPSPY_API void heapspy_saved_drop(struct heapspy_saved *saved);
 
 #endif

@@ -48,6 +48,8 @@ void heapspy_sample_drop(struct heapspy_sample *sample)
 		return;
 	heapspy_census_drop(sample->census);
 	heapspy_stacks_drop(sample->stacks);
+	heapspy_look_drop(sample->look);
+	heapspy_saved_drop(sample->saved);
 	free(sample->interpreters);
 	free(sample->trouble);
 	free(sample);
@@ -85,6 +87,8 @@ struct heapspy_sample *sample_follow(const struct heapspy_sample *before)
 		       before->interpreter_count * sizeof(*interpreters));
 	heapspy_census_keep(sample->census);
 	heapspy_stacks_keep(sample->stacks);
+	heapspy_look_keep(sample->look);
+	heapspy_saved_keep(sample->saved);
 	return sample;
 }
 

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "heap/errands.h"
 #include "heap/pacer.h"
 #include "heap/sample.h"
 #include "target/proc.h"
@@ -37,6 +38,7 @@ struct heapspy_sampler {
 	pthread_mutex_t mutex; /* of what follows */
 	pthread_cond_t asked;
 	bool stop;
+	struct errands errands;
 	bool walk_failed; /* the trouble that is published is that of a census */
 	struct heapspy_sample *latest;
 };
@@ -231,12 +233,54 @@ static double read_census(struct heapspy_sampler *sampler)
 	return cost;
 }
 
+/* What was asked for since the last time. */
+static double run_errands(struct heapspy_sampler *sampler)
+{
+	pthread_mutex_lock(&sampler->mutex);
+	struct errands errands = sampler->errands;
+	sampler->errands.look = 0;
+	pthread_mutex_unlock(&sampler->mutex);
+	double start = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
+	struct heapspy_look *look = NULL;
+	struct heapspy_saved *saved = NULL;
+	if (errands.look)
+		look = errand_look(sampler->walker.heapspy, &errands);
+	if (errands.save)
+		saved = errand_save(sampler->walker.heapspy, &errands);
+	pthread_mutex_lock(&sampler->mutex);
+	if (errands.save)
+		sampler->errands.save = 0;
+	pthread_mutex_unlock(&sampler->mutex);
+	struct heapspy_sample *sample = look || saved ? next_sample(sampler) : NULL;
+	if (!sample) {
+		heapspy_look_drop(look);
+		heapspy_saved_drop(saved);
+		return clock_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+	}
+	if (look) {
+		heapspy_look_drop(sample->look);
+		sample->look = look;
+	}
+	if (saved) {
+		heapspy_saved_drop(sample->saved);
+		sample->saved = saved;
+	}
+	publish_and_unlock(sampler, sample);
+	return clock_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+}
+
+static double walk(struct heapspy_sampler *sampler)
+{
+	double cost = run_errands(sampler);
+	return cost + read_census(sampler);
+}
+
 static void *run_walker(void *argument)
 {
 	struct heapspy_sampler *sampler = argument;
 	pacer_join(sampler->pacer, &sampler->turn);
 	while (!is_over(sampler) && pacer_begin(sampler->pacer, &sampler->turn))
-		pacer_end(sampler->pacer, &sampler->turn, read_census(sampler));
+		pacer_end(sampler->pacer, &sampler->turn, walk(sampler));
 	pacer_leave(sampler->pacer, &sampler->turn);
 	return NULL;
 }
@@ -381,4 +425,34 @@ void heapspy_sampler_set_census_interval(struct heapspy_sampler *sampler, double
 {
 	if (interval > 0)
 		pacer_set(sampler->pacer, &sampler->turn, PACER_INTERVAL, interval);
+}
+
+uint64_t heapspy_sampler_look(struct heapspy_sampler *sampler,
+			      const struct heapspy_instances_options *options)
+{
+	pthread_mutex_lock(&sampler->mutex);
+	struct errands *errands = &sampler->errands;
+	uint64_t number = errands->look = ++errands->asked;
+	errands->objects = *options;
+	errands->objects.name = NULL;
+	pthread_mutex_unlock(&sampler->mutex);
+	heapspy_sampler_walk_now(sampler);
+	return number;
+}
+
+uint64_t heapspy_sampler_save(struct heapspy_sampler *sampler,
+			      const struct heapspy_snapshot_options *options, int fd)
+{
+	static const struct heapspy_snapshot_options defaults;
+	pthread_mutex_lock(&sampler->mutex);
+	struct errands *errands = &sampler->errands;
+	uint64_t number = errands->save ? 0 : ++errands->asked;
+	if (number) {
+		errands->save = number;
+		errands->snapshot = options ? *options : defaults;
+		errands->fd = fd;
+	}
+	pthread_mutex_unlock(&sampler->mutex);
+	heapspy_sampler_walk_now(sampler);
+	return number;
 }
