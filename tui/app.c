@@ -117,6 +117,69 @@ void app_select(struct app *app, size_t row)
 	app->selected = row ? app->rows[row].type->address : 0;
 }
 
+/* ---- objects of one type ------------------------------------------------------------- */
+
+const struct heapspy_look *app_look(const struct app *app)
+{
+	const struct heapspy_sample *sample = app->model.sample;
+	const struct heapspy_look *look = sample ? sample->look : NULL;
+	return look && app->detail && look->type == app->selected ? look : NULL;
+}
+
+static int compare_objects(const void *a, const void *b, void *argument)
+{
+	const struct heapspy_instance *left = *(const struct heapspy_instance *const *)a;
+	const struct heapspy_instance *right = *(const struct heapspy_instance *const *)b;
+	enum order order = *(const enum order *)argument;
+	int result = 0;
+	if (order == ORDER_REFERENCES && left->immortal != right->immortal)
+		return left->immortal - right->immortal;
+	if (order == ORDER_REFERENCES)
+		result = (left->references < right->references) - (left->references > right->references);
+	else if (order == ORDER_AGE)
+		result = (left->age > right->age) - (left->age < right->age);
+	if (!result)
+		result = (left->bytes < right->bytes) - (left->bytes > right->bytes);
+	return result ? result
+		      : (left->address > right->address) - (left->address < right->address);
+}
+
+/* One that is among the largest may have been drawn as well. */
+static void drop_twins(struct app *app)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < app->object_count; i++)
+		if (!kept || app->objects[kept - 1]->address != app->objects[i]->address)
+			app->objects[kept++] = app->objects[i];
+	app->object_count = kept;
+}
+
+void app_list_objects(struct app *app)
+{
+	const struct heapspy_look *look = app_look(app);
+	const struct heapspy_instances *found = look ? look->instances : NULL;
+	free(app->objects);
+	app->object_count = 0;
+	app->objects = NULL;
+	if (!found)
+		return;
+	app->objects =
+		calloc(found->largest_count + found->sample_count + 1, sizeof(*app->objects));
+	if (!app->objects)
+		return;
+	for (size_t i = 0; i < found->largest_count && app->order != ORDER_LOT; i++)
+		app->objects[app->object_count++] = &found->largest[i];
+	for (size_t i = 0; i < found->sample_count && app->order != ORDER_SIZE; i++)
+		app->objects[app->object_count++] = &found->sample[i];
+	if (app->order == ORDER_REFERENCES || app->order == ORDER_AGE) {
+		qsort_r(app->objects, app->object_count, sizeof(*app->objects), compare_objects,
+			&app->order);
+		drop_twins(app);
+	}
+	if (app->chosen >= app->object_count)
+		app->chosen = app->object_count ? app->object_count - 1 : 0;
+}
+
 /* ---- samples and keys ---------------------------------------------------------------------- */
 
 void app_take(struct app *app, struct heapspy_sample *sample)
@@ -207,7 +270,10 @@ void app_draw(struct app *app)
 				    grid->columns};
 		view_help(app, grid, &body);
 	} else {
-		plot_draw(&app->plot, &app->model, grid, &layout->plot,
+		if (app->focus == PANEL_TYPES && app->detail)
+			plot_type(&app->plot, &app->model, grid, &layout->plot, app->selected);
+		else
+			plot_draw(&app->plot, &app->model, grid, &layout->plot,
 			  layout->plots == 1 ? app->curve : CURVE_RSS, layout->plots);
 		view_tabs(app, grid, &layout->tabs);
 		for (unsigned i = 0; i < layout->side_count; i++)
@@ -237,6 +303,7 @@ bool app_init(struct app *app, const struct heapspy_target_info *target,
 void app_fini(struct app *app)
 {
 	free(app->rows);
+	free(app->objects);
 	free(app->source);
 	heapspy_census_drop(app->shown);
 	grid_fini(&app->grid);

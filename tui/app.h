@@ -29,6 +29,23 @@ enum sort {
 /* What changes are shown since. */
 enum since { SINCE_MINUTE, SINCE_LAST, SINCE_BASELINE, SINCE_COUNT };
 
+/* Of the objects of one type. X(NAME, what the title says) */
+#define ORDERS(X)                                                                                  \
+	X(SIZE, "the largest")                                                                     \
+	X(LOT, "drawn by lot")                                                                     \
+	X(REFERENCES, "by references")                                                             \
+	X(AGE, "the youngest first")
+
+enum order {
+#define X(name, title) ORDER_##name,
+	ORDERS(X)
+#undef X
+	ORDER_COUNT
+};
+
+/* How many objects are asked for: of the largest, and drawn by lot. */
+enum { FEW_OBJECTS = 50, MANY_OBJECTS = 2000, PREVIEW_LENGTH = 400 };
+
 /* What a key asks of those who have a terminal and a sampler: bits. */
 enum request {
 	REQUEST_QUIT = 1,
@@ -37,6 +54,7 @@ enum request {
 	REQUEST_COPY = 8,     /* app->message holds a command after "copied: " */
 	REQUEST_REPAINT = 16, /* whatever is on the terminal */
 	REQUEST_SUSPEND = 32,
+	REQUEST_LOOK = 64,    /* at objects of app->selected, app->object_limit of them */
 };
 
 struct app {
@@ -49,6 +67,7 @@ struct app {
 	bool zoom, help, frozen;
 	double frozen_time;
 	enum curve curve;
+	bool without_text;      /* in previews of objects */
 	double census_interval; /* that was asked for */
 	/* The table of types. Rows point into the census. */
 	enum sort sort;
@@ -63,7 +82,12 @@ struct app {
 	size_t row_count;
 	uint64_t selected;     /* address of the type that is, 0: the first row */
 	size_t top;            /* first row on the screen */
-	bool detail;           /* the selected type alone */
+	bool detail;           /* the selected type alone, */
+	bool object;           /* and all that is known of one of its objects */
+	enum order order;
+	size_t object_limit;
+	const struct heapspy_instance **objects; /* those that were drawn, in order */
+	size_t object_count, chosen; /* the one that is selected */
 	size_t scroll;         /* of the other panels, and of help */
 	unsigned page;         /* rows that the focused panel had when it was drawn */
 	size_t length;         /* of that many */
@@ -92,6 +116,12 @@ void app_sort(struct app *app);
 /* The selected row, 0 where it is gone. */
 size_t app_selected(const struct app *app);
 void app_select(struct app *app, size_t row);
+
+/* The objects of the selected type, as they were looked at; NULL: not yet. */
+const struct heapspy_look *app_look(const struct app *app);
+
+/* Put them into app->objects, in order. */
+void app_list_objects(struct app *app);
 
 double growth_objects(const struct growth *growth, enum since since);
 double growth_bytes(const struct growth *growth, enum since since);

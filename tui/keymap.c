@@ -16,14 +16,23 @@ static bool in_table(const struct app *app)
 	return app->focus == PANEL_TYPES && !app->detail && !app->help;
 }
 
+static bool in_objects(const struct app *app)
+{
+	return app->focus == PANEL_TYPES && app->detail && !app->help;
+}
+
 /* To a row, counted from the first; what is beyond the ends is at the ends. */
 static unsigned go(struct app *app, double row)
 {
-	size_t count = in_table(app) ? app->row_count : app->length;
+	size_t count = in_table(app)     ? app->row_count
+		       : in_objects(app) ? app->object_count
+					 : app->length;
 	size_t last = count ? count - 1 : 0;
 	size_t to = row < 0 ? 0 : row > (double)last ? last : (size_t)row;
 	if (in_table(app)) {
 		app_select(app, to);
+	} else if (in_objects(app)) {
+		app->chosen = to;
 	} else {
 		size_t most = count > app->page ? count - app->page : 0;
 		app->scroll = to < most ? to : most;
@@ -33,7 +42,9 @@ static unsigned go(struct app *app, double row)
 
 static unsigned move(struct app *app, uint32_t key)
 {
-	double now = (double)(in_table(app) ? app_selected(app) : app->scroll);
+	double now = (double)(in_table(app)     ? app_selected(app)
+			      : in_objects(app) ? app->chosen
+						: app->scroll);
 	double page = app->page > 1 ? app->page - 1 : 1;
 	switch (key) {
 	case TUI_KEY_UP:
@@ -87,7 +98,13 @@ static unsigned open_type(struct app *app, uint32_t key)
 		/* It stays this one, wherever it moves to. */
 		app->selected = app->rows[app_selected(app)].type->address;
 		app->detail = true;
+		app->object = false;
+		app->chosen = 0;
+		app->object_limit = FEW_OBJECTS;
+		return REQUEST_LOOK;
 	}
+	if (in_objects(app) && app->object_count)
+		app->object = !app->object;
 	app->help = false;
 	return 0;
 }
@@ -97,7 +114,9 @@ static unsigned back(struct app *app, uint32_t key)
 {
 	if (app->help) {
 		app->help = false;
-	} else if (app->detail) {
+	} else if (app->detail && app->object && app->focus == PANEL_TYPES) {
+		app->object = false;
+	} else if (app->detail && app->focus == PANEL_TYPES) {
 		app->detail = false;
 	} else if (key == TUI_KEY_ESCAPE && app->filter[0]) {
 		app->filter[0] = 0;
@@ -113,6 +132,29 @@ static unsigned help(struct app *app, uint32_t key)
 	(void)key;
 	app->help = !app->help;
 	app->scroll = 0;
+	return 0;
+}
+
+/* ---- objects of one type --------------------------------------------------------------- */
+
+static unsigned more_objects(struct app *app, uint32_t key)
+{
+	(void)key;
+	if (!in_objects(app))
+		return 0;
+	app->object_limit = MANY_OBJECTS;
+	snprintf(app->message, sizeof(app->message), "looking at up to %d objects of each order",
+		 MANY_OBJECTS);
+	return REQUEST_LOOK;
+}
+
+static unsigned next_order(struct app *app, uint32_t key)
+{
+	(void)key;
+	if (!in_objects(app))
+		return 0;
+	app->order = (enum order)((app->order + 1) % ORDER_COUNT);
+	app->chosen = 0;
 	return 0;
 }
 
@@ -218,7 +260,7 @@ static unsigned walk(struct app *app, uint32_t key)
 {
 	(void)key;
 	snprintf(app->message, sizeof(app->message), "walking the heap");
-	return REQUEST_WALK;
+	return REQUEST_WALK | (in_objects(app) ? REQUEST_LOOK : 0);
 }
 
 static unsigned change_interval(struct app *app, uint32_t key)
@@ -298,7 +340,11 @@ static unsigned quit(struct app *app, uint32_t key)
 /* ---- all of them ------------------------------------------------- */
 
 const struct binding keymap[] = {
-	{{TUI_KEY_ENTER}, "Enter", "open", "open the selected type", open_type},
+	{{TUI_KEY_ENTER},
+	 "Enter",
+	 "open",
+	 "open the selected type: its objects; and of an object all that is shown",
+	 open_type},
 	{{'/'},
 	 "/",
 	 "filter",
@@ -321,6 +367,8 @@ const struct binding keymap[] = {
 	{{'1', '2', '3', '4', '5', '6'}, "1 2 3 4 5 6", NULL, "panel", choose_panel},
 	{{TUI_KEY_TAB, TUI_KEY_BACKTAB}, "Tab S-Tab", NULL, "next panel, previous one", next_panel},
 	{{'z'}, "z", NULL, "zoom the panel, and back", zoom},
+	{{'o'}, "o", NULL, "order of the objects: size, by lot, references, age", next_order},
+	{{'A'}, "A", NULL, "more objects of the type", more_objects},
 	{{TUI_KEY_ESCAPE, TUI_KEY_BACKSPACE},
 	 "Esc Backspace",
 	 NULL,

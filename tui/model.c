@@ -173,6 +173,29 @@ static bool take_census(struct model *model, struct heapspy_census *census)
 	return true;
 }
 
+const struct heapspy_type *model_type_ago(const struct model *model, size_t back,
+					  uint64_t address, double *ret_time)
+{
+	*ret_time = NAN;
+	if (back >= model->walk_count)
+		return NULL;
+	const struct walk *walk = &model->walks[model->walk_count - 1 - back];
+	const struct heapspy_dump *dump = walk->census->dump;
+	size_t low = 0, high = dump->type_count;
+	*ret_time = dump->capture.time;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct heapspy_type *type = &dump->types[walk->order[middle]];
+		if (type->address == address)
+			return type;
+		if (type->address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 /* An application's own types tell more than the dicts and strs that they hold. */
 const struct growth *model_suspect(const struct model *model)
 {

@@ -97,6 +97,11 @@ static inline bool growth_is_suspect(const struct growth *growth)
 	return growth->streak >= STREAK;
 }
 
+/* A type in the census `back` censuses ago, NULL where it had no objects; `ret_time` NaN:
+ * there is no such census. */
+const struct heapspy_type *model_type_ago(const struct model *model, size_t back,
+					  uint64_t address, double *ret_time);
+
 /* The one that grows most, application types before built-in ones. NULL: none. */
 const struct growth *model_suspect(const struct model *model);
 

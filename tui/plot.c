@@ -126,8 +126,43 @@ static unsigned level_in(double value, const struct scale *scale, unsigned level
 	return level <= 0 ? 0 : level < levels ? (unsigned)level : levels;
 }
 
-static void draw_curve(struct plot *plot, const struct model *model, struct grid *grid,
-		       const struct rect *rect, enum curve curve, double width)
+static void fill_type(struct buckets *buckets, const struct model *model, uint64_t address)
+{
+	const struct moment *now = model_moment(model, 0);
+	buckets->low = INFINITY;
+	buckets->high = -INFINITY;
+	for (unsigned i = 0; i < buckets->count; i++)
+		buckets->values[i] = NAN;
+	/* From the newest back: each holds until the next one. */
+	unsigned end = buckets->count;
+	for (size_t back = 0; back < model->walk_count && end > 0; back++) {
+		double time, bytes;
+		const struct heapspy_type *type = model_type_ago(model, back, address, &time);
+		bytes = type && type->bytes != HEAPSPY_UNKNOWN ? (double)type->bytes : 0;
+		long long age = bucket_of(buckets, now->time) - bucket_of(buckets, time);
+		age = age < 0 ? 0 : age;
+		unsigned from = age < (long long)buckets->count
+				    ? buckets->count - 1 - (unsigned)age
+				    : 0;
+		for (unsigned i = from; i < end; i++)
+			buckets->values[i] = bytes;
+		end = from < end ? from : end;
+		buckets->low = bytes < buckets->low ? bytes : buckets->low;
+		buckets->high = bytes > buckets->high ? bytes : buckets->high;
+	}
+}
+
+/* What fills the buckets, and how it is called. */
+struct series {
+	enum curve curve; /* CURVE_COUNT: */
+	uint64_t type;
+	const char *title;
+	enum role role;
+	struct scale *scale;
+};
+
+static void draw_series(struct plot *plot, const struct model *model, struct grid *grid,
+			const struct rect *rect, const struct series *series, double width)
 {
 	static struct buckets buckets;
 	enum glyphs glyphs = grid->ascii ? GLYPHS_ASCII : plot->glyphs;
@@ -137,16 +172,21 @@ static void draw_curve(struct plot *plot, const struct model *model, struct grid
 	struct rect gutter = {rect->row, rect->column, rect->rows, GUTTER - 1};
 	for (unsigned i = 0; i < rect->rows; i++)
 		grid_set(grid, rect->row + i, rect->column + GUTTER - 1, ROLE_DIM, line);
-	grid_right(grid, &gutter, rect->rows > 2 ? rect->rows / 2 : 1, GUTTER - 2, roles[curve],
-		   titles[curve]);
+	grid_right(grid, &gutter, rect->rows > 2 ? rect->rows / 2 : 1, GUTTER - 2, series->role,
+		   series->title);
 	buckets.count = (rect->columns - GUTTER) * columns;
 	if (buckets.count > MAX_BUCKETS)
 		buckets.count = MAX_BUCKETS / columns * columns;
 	buckets.width = width / columns;
-	fill(&buckets, model, curve);
+	if (series->curve < CURVE_COUNT)
+		fill(&buckets, model, series->curve);
+	else if (model_moment(model, 0))
+		fill_type(&buckets, model, series->type);
+	else
+		return;
 	if (!(buckets.low <= buckets.high))
 		return;
-	struct scale *scale = &plot->scales[curve];
+	struct scale *scale = series->scale;
 	adjust(scale, &buckets, model_moment(model, 0)->time, plot->span);
 	grid_right(grid, &gutter, 0, GUTTER - 1, ROLE_DIM, text_bytes(text, (uint64_t)scale->high));
 	if (rect->rows > 2)
@@ -159,7 +199,7 @@ static void draw_curve(struct plot *plot, const struct model *model, struct grid
 						  row, rect->rows);
 			if (left || right)
 				grid_set(grid, rect->row + row, rect->column + GUTTER + i / columns,
-					 roles[curve], glyph(glyphs, left, right));
+					 series->role, glyph(glyphs, left, right));
 		}
 	}
 }
@@ -192,15 +232,20 @@ static void draw_axis(const struct model *model, struct grid *grid, const struct
 	grid_right(grid, &inner, 0, inner.columns, ROLE_DIM, " now");
 }
 
+/* Seconds that a column stands for: not finer than there are readings. */
+static double column_width(const struct plot *plot, const struct model *model,
+			   const struct grid *grid, const struct rect *rect)
+{
+	unsigned columns = cells[grid->ascii ? GLYPHS_ASCII : plot->glyphs].columns;
+	return fmax(plot->span / (rect->columns - GUTTER), model->interval * columns);
+}
+
 void plot_draw(struct plot *plot, const struct model *model, struct grid *grid,
 	       const struct rect *rect, enum curve first, unsigned count)
 {
 	if (rect->rows < 2 || rect->columns < 2 * GUTTER || !count)
 		return;
-	unsigned columns = cells[grid->ascii ? GLYPHS_ASCII : plot->glyphs].columns;
-	double width = plot->span / (rect->columns - GUTTER);
-	/* Not finer than there are readings. */
-	width = fmax(width, model->interval * columns);
+	double width = column_width(plot, model, grid, rect);
 	struct rect left = *rect;
 	left.rows--;
 	for (unsigned i = 0; i < count; i++) {
@@ -208,10 +253,55 @@ void plot_draw(struct plot *plot, const struct model *model, struct grid *grid,
 		part.rows = left.rows / (count - i);
 		left.row += part.rows;
 		left.rows -= part.rows;
+		enum curve curve = (enum curve)((first + i) % CURVE_COUNT);
+		struct series series = {curve, 0, titles[curve], roles[curve], &plot->scales[curve]};
 		if (part.rows)
-			draw_curve(plot, model, grid, &part,
-				   (enum curve)((first + i) % CURVE_COUNT), width);
+			draw_series(plot, model, grid, &part, &series, width);
 	}
 	struct rect axis = {rect->row + rect->rows - 1, rect->column, 1, rect->columns};
 	draw_axis(model, grid, &axis, width);
+}
+
+void plot_type(struct plot *plot, const struct model *model, struct grid *grid,
+	       const struct rect *rect, uint64_t type)
+{
+	if (rect->rows < 2 || rect->columns < 2 * GUTTER)
+		return;
+	if (plot->type != type)
+		plot->type_scale = (struct scale){0};
+	plot->type = type;
+	double width = column_width(plot, model, grid, rect);
+	struct rect part = *rect;
+	part.rows--;
+	struct series series = {CURVE_COUNT, type, "size", ROLE_SERIES1, &plot->type_scale};
+	draw_series(plot, model, grid, &part, &series, width);
+	struct rect axis = {rect->row + rect->rows - 1, rect->column, 1, rect->columns};
+	draw_axis(model, grid, &axis, width);
+}
+
+void plot_type_line(const struct model *model, struct grid *grid, const struct rect *rect,
+		    unsigned row, unsigned column, unsigned columns, uint64_t type)
+{
+	enum { LEVELS = 8 };
+	static const char ascii[] = "_.,-=+*#";
+	double values[WALKS], low = INFINITY, high = -INFINITY;
+	unsigned count = 0;
+	for (; count < WALKS && count < columns; count++) {
+		double time;
+		const struct heapspy_type *found = model_type_ago(model, count, type, &time);
+		if (isnan(time))
+			break;
+		values[count] = found ? (double)found->bytes : 0;
+		low = fmin(low, values[count]);
+		high = fmax(high, values[count]);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		double share = high > low ? (values[count - 1 - i] - low) / (high - low) : 0;
+		unsigned level = (unsigned)(share * (LEVELS - 1) + 0.5);
+		/* Unicode, "Block Elements": lower one eighth, two eighths, ... */
+		uint32_t point = grid->ascii ? (uint32_t)ascii[level] : 0x2581 + level;
+		if (row < rect->rows && column + i < rect->columns)
+			grid_set(grid, rect->row + row, rect->column + column + i, ROLE_SERIES1,
+				 point);
+	}
 }

@@ -34,10 +34,20 @@ struct plot {
 	enum glyphs glyphs;
 	double span; /* seconds */
 	struct scale scales[CURVE_COUNT];
+	struct scale type_scale; /* of plot_type() */
+	uint64_t type;
 };
 
 /* So many curves from `first` on, one above the other, and the axis of time below. */
 void plot_draw(struct plot *plot, const struct model *model, struct grid *grid,
 	       const struct rect *rect, enum curve first, unsigned count);
+
+/* The bytes of the objects of a type, from census to census, and the axis of time. */
+void plot_type(struct plot *plot, const struct model *model, struct grid *grid,
+	       const struct rect *rect, uint64_t type);
+
+/* The same in a line, as levels, the newest at the right. */
+void plot_type_line(const struct model *model, struct grid *grid, const struct rect *rect,
+		    unsigned row, unsigned column, unsigned columns, uint64_t type);
 
 #endif

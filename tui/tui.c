@@ -113,6 +113,16 @@ static void fulfil(struct app *app, struct heapspy_sampler *sampler, unsigned re
 		heapspy_sampler_walk_now(sampler);
 	if (requests & REQUEST_INTERVAL)
 		heapspy_sampler_set_census_interval(sampler, app->census_interval);
+	if (requests & REQUEST_LOOK) {
+		struct heapspy_instances_options options = {
+			.type = app->selected,
+			.largest = app->object_limit,
+			.sample = app->object_limit,
+			.preview = PREVIEW_LENGTH,
+			.without_text = app->without_text,
+		};
+		heapspy_sampler_look(sampler, &options);
+	}
 	if (requests & REQUEST_COPY)
 		terminal_copy(app->message + strlen("copied: "));
 	if (requests & REQUEST_REPAINT)
@@ -203,6 +213,7 @@ void tui_run(struct heapspy_sampler *sampler, const struct heapspy_target_info *
 		return;
 	}
 	app.grid.ascii = options->ascii;
+	app.without_text = options->without_text;
 	if (!take_signals()) {
 		ret_end->trouble = "there is no descriptor left";
 	} else {

@@ -16,6 +16,7 @@ struct tui_options {
 	bool plain;    /* lines, one after the other, instead of a screen */
 	bool ascii;    /* nothing but ASCII */
 	bool colour;
+	bool without_text; /* previews of objects leave out what texts say */
 	uint64_t count; /* end after so many readings, 0: never by itself */
 	double interval, census_interval; /* those of the sampler */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of types, and one type. */
+/* The table of types. */
 #include "view.h"
 
 #include <math.h>
@@ -174,61 +174,4 @@ void view_types(struct app *app, struct grid *grid, const struct rect *rect, boo
 			 i == selected, name, shown);
 	if (!all && rows < rect->rows - 2)
 		draw_rest(app, grid, rect, 2 + rows, app->top, end, name, shown);
-}
-
-/* ---- one type -------------------------------------------------------------------------- */
-
-static void pair(struct grid *grid, const struct rect *rect, unsigned row, const char *name,
-		 const char *value, const char *objects, const char *bytes)
-{
-	grid_text(grid, rect, row, 2, ROLE_DIM, name);
-	unsigned column = grid_text(grid, rect, row, 22, ROLE_TEXT, value);
-	if (objects)
-		grid_right(grid, rect, row, column < 36 ? 36 : column + 12, ROLE_TEXT, objects);
-	if (bytes)
-		grid_right(grid, rect, row, column < 36 ? 50 : column + 26, ROLE_TEXT, bytes);
-}
-
-void view_type(struct app *app, struct grid *grid, const struct rect *rect)
-{
-	size_t selected = app_selected(app);
-	char text[64], a[TEXT_SIZE], b[TEXT_SIZE], title[200];
-	if (selected >= app->row_count || app->rows[selected].type->address != app->selected) {
-		grid_text(grid, rect, 0, 0, ROLE_DIM,
-			  "Types > there are no objects of it any more   Esc up");
-		return;
-	}
-	const struct growth *growth = &app->rows[selected];
-	const struct heapspy_type *type = growth->type;
-	snprintf(title, sizeof(title), "Types > %s", type->name);
-	grid_middle(grid, rect, 0, 0, rect->columns > 10 ? rect->columns - 9 : 0, ROLE_HEADER,
-		    title);
-	grid_right(grid, rect, 0, rect->columns, ROLE_ACCENT, "Esc up");
-	unsigned row = 1;
-	if (growth_is_suspect(growth))
-		grid_print(grid, rect, row++, 2, ROLE_BAD,
-			   "! grew in each of the last %u heap walks", growth->streak);
-	pair(grid, rect, row++, "", "", "COUNT", "SIZE");
-	pair(grid, rect, row++, "now", "", text_count(a, type->objects),
-	     text_bytes(b, type->bytes));
-	pair(grid, rect, row++, "per minute", "", text_change(a, growth->minute_objects),
-	     text_bytes_change(b, growth->minute_bytes));
-	pair(grid, rect, row++, "since the last walk", "",
-	     text_change(a, (double)growth->last_objects),
-	     text_bytes_change(b, (double)growth->last_bytes));
-	pair(grid, rect, row++, "since the baseline", "",
-	     text_change(a, (double)growth->base_objects),
-	     text_bytes_change(b, (double)growth->base_bytes));
-	pair(grid, rect, row++, "in the collector", "", text_count(a, type->gc_objects),
-	     text_bytes(b, type->gc_bytes));
-	if (type->objects && type->objects != HEAPSPY_UNKNOWN)
-		pair(grid, rect, row++, "size of one, mean",
-		     text_bytes(a, type->bytes / type->objects), NULL, NULL);
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)type->address);
-	pair(grid, rect, row++, "type object at", text, NULL, NULL);
-	pair(grid, rect, row++, "pins hardly used", text_count(a, type->pinning), NULL, NULL);
-	if (row < rect->rows)
-		grid_text(grid, rect, row, 4, ROLE_DIM,
-			  "arenas of pymalloc: objects that keep them from going back");
-	grid->cursor_row = rect->row;
 }

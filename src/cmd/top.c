@@ -107,6 +107,7 @@ static struct heapspy_error *run(const struct options *options)
 	    .plain = plain,
 	    .ascii = options->ascii || !locale_is_unicode(),
 	    .colour = page_wants_colour(options->colour, STDOUT_FILENO),
+	    .without_text = options->without_text,
 	    .count = options->count,
 	    .interval = how.interval,
 	    .census_interval = how.census_interval,
@@ -157,7 +158,7 @@ const struct command command_top = {
 	"--command-output keeps it all. Beside lines it has the standard input of heapspy, "
 	"Ctrl-C ends both, and what it writes goes to standard error.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(INTERVAL) | OPTION(COUNT) | OPTION(CENSUS) |
-	       OPTION(PLAIN) | OPTION(COMMAND_OUTPUT),
+	       OPTION(PLAIN) | OPTION(STRINGS) | OPTION(COMMAND_OUTPUT),
 	.takes_command = true,
 	.takes = {OPTION_PID},
 	.take_count = 1,

@@ -195,6 +195,40 @@ static struct heapspy_stacks *the_stacks(void)
 	return heapspy_stacks_keep(&stacks);
 }
 
+/* Objects of app.cache.Entry. Never freed, as above. */
+static struct heapspy_look *the_look(void)
+{
+	static struct heapspy_instance largest[] = {
+		{0x7f2a91d8f000, 0x7f2a10002000, 4096, 2, false, HEAPSPY_AGE_GENERATION_2,
+		 "key='user:81233' value=dict(14) notes=['first', 'second', ... 12 more]"},
+		{0x7f2a91d93000, 0x7f2a10002000, 56, 1234567, false, HEAPSPY_AGE_GENERATION_1,
+		 "key='\xe6\xa8\xa1\xe5\x9e\x8b' value=dict(9)"},
+		{0x7f2a91d97000, 0x7f2a10002000, 56, 0xffffffff, true, HEAPSPY_AGE_FROZEN, NULL},
+	};
+	static struct heapspy_instance drawn[] = {
+		{0x7f2a91d8f000, 0x7f2a10002000, 4096, 2, false, HEAPSPY_AGE_GENERATION_2,
+		 "key='user:81233' value=dict(14) notes=['first', 'second', ... 12 more]"},
+		{0x7f2a91db7000, 0x7f2a10002000, 56, 2, false, HEAPSPY_AGE_GENERATION_0,
+		 "key='sess:11f0' value=dict(31)"},
+		{0x7f2a91dbf000, 0x7f2a10002000, 56, 3, false, HEAPSPY_AGE_UNTRACKED,
+		 "key='user:9' value=None"},
+	};
+	static struct heapspy_instances instances = {
+		.capture = {.time = START + 120},
+		.name = "app.cache.Entry",
+		.types = 1,
+		.objects = 425046,
+		.bytes = 425046 * 56,
+		.largest = largest,
+		.largest_count = 3,
+		.sample = drawn,
+		.sample_count = 3,
+	};
+	static struct heapspy_look look = {
+		.references = 1, .number = 1, .type = 0x7f2a10002000, .instances = &instances};
+	return heapspy_look_keep(&look);
+}
+
 void scripted_sample(struct app *app, unsigned second, bool gone)
 {
 	const struct heapspy_sample *before = app->model.sample;
@@ -213,6 +247,7 @@ void scripted_sample(struct app *app, unsigned second, bool gone)
 	    .interpreters = make_interpreter(second, false),
 	    .interpreter_count = 1,
 	    .stacks = the_stacks(),
+	    .look = the_look(),
 	    .census_interval = EVERY,
 	};
 	bool walks = second % EVERY == 0 && !gone;

@@ -140,6 +140,10 @@ KEYS = [
     ("PgDn", "PageDown", r"TYPE .*\n [\s\S]*^>"),
     ("PgUp", "PageUp", r"^>.(dict|str) "),
     ("Enter", "Enter", r"^Types > (dict|str) "),
+    ("o", "o", r"objects 1-\d+ of 50, drawn by lot"),
+    ("A", "A", r"objects 1-\d+ of 2000, drawn by lot"),
+    ("Enter", "Enter", r"^ 0x[0-9a-f]+  \d+ bytes *(│.*)?\n ('|\{)"),
+    ("Backspace", "BSpace", r"Types > (dict|str) (?![\s\S]*\d bytes )"),
     ("Backspace", "BSpace", r"TYPE +COUNT"),
     ("d", "d", r"changes are since the heap walk before"),
     ("b", "b", r"changes count from the heap walk of \d"),
@@ -234,6 +238,17 @@ def test_leak_is_found(terminal, heapspy, target):
     start(terminal, heapspy, target, "--census", "1s")
     terminal.until(r"^! grew in \d+ of \d+ heap walks: app\.cache\.Entry, \+[\d,]+/min")
     terminal.until(r"^[> ]!app\.cache\.Entry ")
+    # Who sees the flag asks what it is: its growth, and what its objects look like.
+    terminal.type("/cache.Entry")
+    terminal.press("Enter")
+    terminal.until(r"filter cache\.Entry +1 of")
+    terminal.press("Enter")
+    terminal.until(r"^Types > app\.cache\.Entry ")
+    terminal.until(r"per minute \+[\d,]+ \+")
+    terminal.until(r"^>0x[0-9a-f]+ +\d+B +\d+ +\d  key='/article/\d+\?session=[0-9a-f]+' ")
+    terminal.press("Escape")
+    terminal.until(r"TYPE +COUNT")
+    terminal.press("q")
 
 
 def test_target_goes(terminal, heapspy, target):
@@ -283,9 +298,10 @@ def test_colour(terminal, heapspy, target, variable, coloured):
 
 def test_selected_row_has_the_cursor(terminal, heapspy, target):
     start(terminal, heapspy, target)
-    for key in ("Down", "Down", "Up"):
+    # Each key is seen before the next one.
+    for key, rows in (("Down", 1), ("Down", 2), ("Up", 1)):
         terminal.press(key)
-    screen = terminal.until(r"^ .\S+ .*\n>")
+        screen = terminal.until(rf"TYPE .*\n( .*\n){{{rows}}}>")
     row = next(number for number, line in enumerate(screen.splitlines()) if line.startswith(">"))
     assert (terminal.asked("cursor_y"), terminal.asked("cursor_x")) == (str(row), "0")
 
