@@ -65,4 +65,26 @@ typedef uint64_t glibc_skip(void *context, uint64_t address);
 void glibc_walk_mmapped(struct glibc *glibc, struct peek *peek, glibc_skip *skip, glibc_visitor *visit, void *context,
 			struct glibc_totals *totals);
 
+/* Where malloc counts what it has from the kernel, in bytes. */
+struct glibc_counters {
+	uint64_t main;    /* address of main_arena */
+	uint64_t system;  /* of main_arena.system_mem: the heap that brk() made */
+	uint64_t mmapped; /* of mp_.mmapped_mem: chunks with mappings of their own; 0: not found */
+	unsigned next_offset, system_offset; /* in every arena: of the next one, of its size */
+};
+
+/* False where the target has no glibc heap, or one that cannot be found. */
+bool glibc_find_counters(struct peek *peek, struct glibc_counters *ret_counters);
+
+/* Sizes of the arenas of threads, in the order of the ring. Returns how many there are,
+ * `max` at most. */
+struct glibc_arena {
+	uint64_t address, system;
+};
+size_t glibc_list_arenas(const struct glibc_counters *counters, struct peek *peek,
+			 struct glibc_arena *arenas, size_t max);
+
+/* Bytes of a chunk of malloc's that has the mapping at this page to itself; 0: it is none. */
+uint64_t glibc_mmapped_size(struct peek *peek, uint64_t page, uint64_t end);
+
 #endif

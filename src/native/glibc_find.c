@@ -196,6 +196,78 @@ bool glibc_find(struct peek *peek, struct glibc *ret_glibc)
 	return false;
 }
 
+/* ---- counters ------------------------------------------------------------------ */
+
+/* system_mem follows next, next_free and attached_threads. */
+#define SYSTEM_AFTER_NEXT 24
+
+/* DEFAULT_MMAP_MAX: what n_mmaps_max is unless a program asks for something else. */
+#define DEFAULT_MMAP_MAX 65536
+
+/* struct malloc_par: mmapped_mem, max_mmapped_mem and sbrk_base lie side by side behind a
+ * few ints, n_mmaps_max among them. The base is where [heap] begins. */
+static uint64_t find_mmapped_mem(struct peek *peek, uint64_t start, uint64_t end, uint64_t heap)
+{
+	uint64_t found = 0;
+	for (uint64_t at = start + 64; at + 8 <= end; at += 8) {
+		if (word(peek, at) != heap)
+			continue;
+		uint64_t mapped = word(peek, at - 16), most = word(peek, at - 8);
+		bool fits = mapped <= most && mapped % 4096 == 0 && most % 4096 == 0;
+		for (uint64_t i = at - 56; fits && i < at - 16; i += 4)
+			if (peek_u32(peek, i) == DEFAULT_MMAP_MAX)
+				found = at - 16;
+		if (peek_take_fault(peek) != FAULT_NONE)
+			return 0;
+	}
+	return found;
+}
+
+bool glibc_find_counters(struct peek *peek, struct glibc_counters *ret_counters)
+{
+	const struct maps *maps = target_maps(peek_target(peek));
+	uint64_t bins = find_main_bins(peek);
+	const struct variant *variant = NULL;
+	for (size_t i = 0; bins && i < sizeof(variants) / sizeof(variants[0]) && !variant; i++) {
+		struct glibc glibc = {0};
+		if (take_ring(&glibc, peek, &variants[i], bins - variants[i].bins))
+			variant = &variants[i];
+		glibc_fini(&glibc);
+	}
+	if (!variant)
+		return false;
+	struct glibc_counters counters = {
+		.main = bins - variant->bins,
+		.next_offset = variant->next,
+		.system_offset = variant->next + SYSTEM_AFTER_NEXT,
+	};
+	counters.system = counters.main + counters.system_offset;
+	const struct mapping *data = maps_find(maps, bins);
+	for (size_t i = 0; i < maps->count && data && !counters.mmapped; i++)
+		if (strcmp(maps->items[i].path, "[heap]") == 0)
+			counters.mmapped = find_mmapped_mem(peek, data->start, data->end,
+							    maps->items[i].start);
+	peek_take_fault(peek);
+	*ret_counters = counters;
+	return true;
+}
+
+size_t glibc_list_arenas(const struct glibc_counters *counters, struct peek *peek,
+			 struct glibc_arena *arenas, size_t max)
+{
+	size_t count = 0;
+	uint64_t arena = word(peek, counters->main + counters->next_offset);
+	while (arena && arena != counters->main && count < max && count < MAX_ARENAS) {
+		arenas[count].address = arena;
+		arenas[count].system = word(peek, arena + counters->system_offset);
+		arena = word(peek, arena + counters->next_offset);
+		if (peek_take_fault(peek) != FAULT_NONE)
+			break;
+		count++;
+	}
+	return count;
+}
+
 void glibc_fini(struct glibc *glibc)
 {
 	free(glibc->segments);

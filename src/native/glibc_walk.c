@@ -117,7 +117,7 @@ static bool can_be_mmapped_chunks(const struct mapping *mapping)
 }
 
 /* A chunk of its own at a page: its size, 0 if there is none. */
-static uint64_t mmapped_size(struct peek *peek, uint64_t page, uint64_t end)
+uint64_t glibc_mmapped_size(struct peek *peek, uint64_t page, uint64_t end)
 {
 	uint64_t header[2];
 	memcpy(header, peek_at(peek, page, sizeof(header)), sizeof(header));
@@ -167,7 +167,7 @@ static void walk_mapping(struct glibc *glibc, struct peek *peek, const struct ma
 			strange = 0;
 			continue;
 		}
-		uint64_t size = mmapped_size(peek, page, mapping->end);
+		uint64_t size = glibc_mmapped_size(peek, page, mapping->end);
 		if (!size) {
 			strange++;
 			page += PAGE;

@@ -77,6 +77,12 @@ static unsigned counted_generation(struct peek *peek, const struct layout *layou
 	return second ? 3 - place : place;
 }
 
+int64_t gc_young_count(struct peek *peek, const struct layout *layout, uint64_t gc)
+{
+	return peek_i32(peek, generation_address(layout, gc, 0) +
+				      (uint64_t)OFFSET(layout, GcGeneration, count));
+}
+
 enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 		   struct heapspy_gc *ret_gc)
 {

@@ -38,6 +38,10 @@ static inline unsigned gc_generation_of_list(const struct layout *layout, unsign
 enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 		   struct heapspy_gc *ret_gc);
 
+/* gc.get_count()[0]: objects tracked less those freed since the last collection. Leaves
+ * faults in the peek. */
+int64_t gc_young_count(struct peek *peek, const struct layout *layout, uint64_t gc);
+
 /* Do the heads of the lists hold together: head.next.prev == head and
  * head.prev.next == head, each? */
 bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc);

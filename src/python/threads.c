@@ -11,9 +11,9 @@
 
 /* ---- thread states --------------------------------------------------------- */
 
-/* The state that holds the GIL of an interpreter, 0 if none does. One GIL for all up
- * to 3.11; since then interpreters may have their own. */
-static uint64_t gil_holder(struct python *python, const struct interpreter *interpreter)
+/* One GIL for all up to 3.11; since then interpreters may have their own. */
+uint64_t threads_holder(struct python *python, const struct interpreter *interpreter,
+			bool *ret_held)
 {
 	const struct layout *layout = &python->layout;
 	uint64_t gil = 0;
@@ -22,9 +22,16 @@ static uint64_t gil_holder(struct python *python, const struct interpreter *inte
 			       interpreter->address + OFFSET(layout, InterpreterState, ceval_gil));
 	else if (HAS(layout, RuntimeState, gil))
 		gil = python->address + OFFSET(layout, RuntimeState, gil);
-	if (!gil || peek_i32(python->peek, gil + OFFSET(layout, GilState, locked)) != 1)
-		return 0;
-	return peek_u64(python->peek, gil + OFFSET(layout, GilState, last_holder));
+	*ret_held = gil && peek_i32(python->peek, gil + OFFSET(layout, GilState, locked)) == 1;
+	return gil ? peek_u64(python->peek, gil + OFFSET(layout, GilState, last_holder)) : 0;
+}
+
+/* 0 if none does. */
+static uint64_t gil_holder(struct python *python, const struct interpreter *interpreter)
+{
+	bool held;
+	uint64_t holder = threads_holder(python, interpreter, &held);
+	return held ? holder : 0;
 }
 
 static void reverse(struct thread_states *threads)

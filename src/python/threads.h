@@ -35,6 +35,11 @@ enum fault threads_list(struct python *python, const struct interpreter *interpr
 
 void thread_states_fini(struct thread_states *threads);
 
+/* The state that has the GIL of an interpreter, or, where *ret_held is false, had it last:
+ * that may be gone. 0: none had. Leaves faults in the peek. */
+uint64_t threads_holder(struct python *python, const struct interpreter *interpreter,
+			bool *ret_held);
+
 /* Is this the TID of a thread of the target, as the target itself sees it? */
 typedef bool thread_is_task(void *context, uint64_t tid);
 

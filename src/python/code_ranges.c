@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "python/code_ranges.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Longer code is none. */
+#define MAX_CODE_BYTES (UINT64_C(64) << 20)
+
+void code_ranges_fini(struct code_ranges *ranges)
+{
+	free(ranges->items);
+	*ranges = (struct code_ranges){0};
+}
+
+/* Index of the first range that ends behind an address. */
+static size_t position_of(const struct code_ranges *ranges, uint64_t address)
+{
+	size_t low = 0, high = ranges->count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (ranges->items[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool read_range(struct python *python, uint64_t code, struct code_range *range)
+{
+	const struct layout *layout = &python->layout;
+	struct peek *peek = python->peek;
+	uint64_t length;
+	/* From 3.11 on its own items, units of two bytes; before, a bytes object. */
+	if (HAS(layout, CodeObject, co_code_adaptive)) {
+		range->start = code + (uint64_t)OFFSET(layout, CodeObject, co_code_adaptive);
+		length = 2 * peek_u64(peek, code + (uint64_t)OFFSET(layout, VarObject, ob_size));
+	} else {
+		uint64_t bytes = peek_u64(peek, code + (uint64_t)OFFSET(layout, CodeObject, co_code));
+		range->start = bytes + (uint64_t)OFFSET(layout, BytesObject, ob_sval);
+		length = peek_u64(peek, bytes + (uint64_t)OFFSET(layout, VarObject, ob_size));
+	}
+	range->end = range->start + length;
+	range->code = code;
+	return peek_take_fault(peek) == FAULT_NONE && length && length <= MAX_CODE_BYTES;
+}
+
+void code_ranges_add(struct code_ranges *ranges, struct python *python, uint64_t code)
+{
+	struct code_range range;
+	peek_take_fault(python->peek);
+	if (!read_range(python, code, &range))
+		return;
+	size_t at = position_of(ranges, range.start), end = at;
+	if (at < ranges->count && memcmp(&ranges->items[at], &range, sizeof(range)) == 0)
+		return;
+	while (end < ranges->count && ranges->items[end].start < range.end)
+		end++;
+	if (ranges->count == ranges->capacity) {
+		size_t capacity = ranges->capacity ? 2 * ranges->capacity : 256;
+		struct code_range *items = realloc(ranges->items, capacity * sizeof(*items));
+		if (!items)
+			return;
+		ranges->items = items;
+		ranges->capacity = capacity;
+	}
+	/* Those which it overlaps are gone. */
+	memmove(&ranges->items[at + 1], &ranges->items[end],
+		(ranges->count - end) * sizeof(*ranges->items));
+	ranges->items[at] = range;
+	ranges->count = ranges->count - (end - at) + 1;
+}
+
+bool code_ranges_find(const struct code_ranges *ranges, uint64_t word, uint64_t *ret_code,
+		      int64_t *ret_position)
+{
+	if (ranges->count == 0 || word % 2 || word <= ranges->items[0].start ||
+	    word > ranges->items[ranges->count - 1].end)
+		return false;
+	/* It may point behind the last instruction. */
+	size_t at = position_of(ranges, word - 1);
+	if (at == ranges->count || word <= ranges->items[at].start)
+		return false;
+	*ret_code = ranges->items[at].code;
+	*ret_position = (int64_t)(word - ranges->items[at].start) - 2;
+	return true;
+}
