@@ -58,6 +58,13 @@ class Heapspy:
         _schemas()[parsed["schema"]].validate(parsed)
         return parsed
 
+    @staticmethod
+    def parse_as(schema: str, line: str) -> dict:
+        """One of many lines, which do not say of which schema they are."""
+        parsed = json.loads(line)
+        _schemas()[schema].validate(parsed)
+        return parsed
+
 
 @functools.lru_cache(maxsize=None)
 def _schemas() -> dict[str, jsonschema.protocols.Validator]:

@@ -11,7 +11,7 @@
 #include "cmd/nearest.h"
 #include "cmd/target.h"
 
-extern const struct command command_ps, command_dump, command_gc, command_stack, command_snapshot,
+extern const struct command command_ps, command_dump, command_gc, command_record, command_stack, command_snapshot,
 	command_diff,
 	command_doctor;
 
@@ -27,6 +27,7 @@ const struct command *const commands[] = {
 	&command_dump,
 	&command_gc,
 	&command_stack,
+	&command_record,
 	&command_snapshot,
 	&command_diff,
 	&command_doctor,

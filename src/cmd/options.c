@@ -190,6 +190,13 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		return parse_duration(text, &options->max_pause);
 	case OPTION_INTERVAL:
 		return parse_duration(text, &options->interval);
+	case OPTION_DURATION:
+		return parse_duration(text, &options->duration);
+	case OPTION_RATE:
+		if (!parse_natural(text, 10000, &number))
+			return reject(id, text, "it is a number from 0 to 10000");
+		options->rate = number ? (double)number : -1;
+		return NULL;
 	case OPTION_AFTER:
 		return parse_duration(text, &options->after);
 	case OPTION_FAIL_ON_GROWTH:

@@ -34,6 +34,10 @@ struct command;
 	X(COUNT, 'n', "count", "COUNT", "end after so many readings",                          \
 	  "The interval is one second unless it is given. Without a count an interval goes "   \
 	  "on until it is interrupted or the process ends.")                                   \
+	X(DURATION, 'd', "duration", "DURATION", "end after so long: 60s, 5m",                 \
+	  "Without it, it goes on until it is interrupted or the process ends.")               \
+	X(RATE, 0, "rate", "N", "read the stack N times a second",                              \
+	  "100 unless it is given, 0 for not at all, at most 10000.")                          \
 	X(AFTER, 0, "after", "DURATION", "look at the process again after so long: 60s",       \
 	  "Ctrl-C ends the wait, and the second look is taken then.")                          \
 	X(FAIL_ON_GROWTH, 0, "fail-on-growth", "SIZE",                                         \
@@ -151,6 +155,8 @@ struct options {
 	bool without_text;
 	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */
+	double duration; /* seconds, 0: not given */
+	double rate;     /* a second, 0: not given, negative: none */
 	double after;    /* seconds, 0: not given */
 	struct growth growth;
 	uint64_t count;

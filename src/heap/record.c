@@ -27,46 +27,6 @@ enum { DEFAULT_RATE = 100, DEFAULT_CENSUS = 10, MOST_RATE = 10000 };
 /* What only a look tells is looked at so often: seconds. */
 #define LOOK_INTERVAL 1.0
 
-const char *heapspy_record_kind_name(enum heapspy_record_kind kind)
-{
-	static const char *const names[] = {
-#define X(name, json_name) [HEAPSPY_RECORD_##name] = json_name,
-		HEAPSPY_RECORD_KINDS(X)
-#undef X
-	};
-	return names[kind];
-}
-
-const char *heapspy_record_counter_name(enum heapspy_record_counter counter)
-{
-	static const char *const names[] = {
-#define X(name, json_name) [HEAPSPY_RECORD_##name] = json_name,
-		HEAPSPY_RECORD_COUNTERS(X)
-#undef X
-	};
-	return names[counter];
-}
-
-const char *heapspy_record_source_name(enum heapspy_record_source source)
-{
-	static const char *const names[] = {
-#define X(name, json_name) [HEAPSPY_RECORD_##name] = json_name,
-		HEAPSPY_RECORD_SOURCES(X)
-#undef X
-	};
-	return names[source];
-}
-
-const char *heapspy_record_reason_name(enum heapspy_record_reason reason)
-{
-	static const char *const names[] = {
-#define X(name, json_name) [HEAPSPY_RECORD_##name] = json_name,
-		HEAPSPY_RECORD_REASONS(X)
-#undef X
-	};
-	return names[reason];
-}
-
 void record_emit(struct record *record, const struct heapspy_record_entry *entry)
 {
 	if (record->error)

@@ -78,6 +78,14 @@ static int create_unnamed(struct output *output)
 	return fd;
 }
 
+/* With force one that is there is emptied: what replaces it cannot be had whole. */
+static int create_named(const struct output *output)
+{
+	int how = output->force ? O_TRUNC : O_EXCL;
+	return openat(output->directory, output->name,
+		      O_WRONLY | O_CREAT | how | O_NOFOLLOW | O_CLOEXEC, 0666);
+}
+
 static struct heapspy_error *split_path(struct output *output)
 {
 	const char *slash = strrchr(output->path, '/');
@@ -139,11 +147,13 @@ static struct heapspy_error *open_file(struct output *output)
 			return error;
 		if (!*output->name)
 			return output_failed(output, EISDIR);
-		fd = create_unnamed(output);
+		fd = output->grows ? create_named(output) : create_unnamed(output);
+		if (fd < 0 && errno == EEXIST)
+			return refuse_existing(output);
 		/* What replaces a private file is as private. */
 		if (fd < 0 || (mode && fchmod(fd, mode) < 0))
 			return output_failed(output, errno);
-		output->is_published = true;
+		output->is_published = !output->grows;
 	}
 	output->stream = fdopen(fd, "w");
 	if (!output->stream)
@@ -152,9 +162,10 @@ static struct heapspy_error *open_file(struct output *output)
 	return NULL;
 }
 
-struct heapspy_error *output_open(const char *path, bool force, struct output *ret_output)
+static struct heapspy_error *open_as(const char *path, bool force, bool grows,
+				     struct output *ret_output)
 {
-	struct output output = {.path = path, .directory = -1, .force = force};
+	struct output output = {.path = path, .directory = -1, .force = force, .grows = grows};
 	if (path && strcmp(path, "-") == 0)
 		output.path = NULL;
 	struct heapspy_error *error = output.path ? open_file(&output) : open_stdout(&output);
@@ -166,6 +177,17 @@ struct heapspy_error *output_open(const char *path, bool force, struct output *r
 	setvbuf(output.stream, NULL, _IOFBF, BUFFER_SIZE);
 	*ret_output = output;
 	return NULL;
+}
+
+struct heapspy_error *output_open(const char *path, bool force, struct output *ret_output)
+{
+	return open_as(path, force, false, ret_output);
+}
+
+struct heapspy_error *output_open_growing(const char *path, bool force,
+					  struct output *ret_output)
+{
+	return open_as(path, force, true, ret_output);
 }
 
 struct heapspy_error *output_flush(struct output *output)

@@ -24,6 +24,7 @@ struct output {
 	int directory;      /* of a file to be published, else -1 */
 	char *temporary;    /* its name until then, NULL: it has none */
 	bool force;
+	bool grows; /* has its name at once */
 };
 
 /* Descriptors 0 to 2 that are closed are opened on /dev/null, the wrong way
@@ -33,6 +34,11 @@ void output_guard_descriptors(void);
 /* "-" and NULL are standard output. `path` must outlive the output. */
 HEAPSPY_CHECK struct heapspy_error *output_open(const char *path, bool force,
 						struct output *ret_output);
+
+/* The same, for what is to be read while it is written, and after an end that nobody
+ * foresaw: a file has its name at once, one that is replaced is emptied. */
+HEAPSPY_CHECK struct heapspy_error *output_open_growing(const char *path, bool force,
+							struct output *ret_output);
 
 /* Write what is buffered: each reading of a series reaches its reader at once. */
 HEAPSPY_CHECK struct heapspy_error *output_flush(struct output *output);

@@ -16,6 +16,7 @@ enum {
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ enum {
 #include <heapspy/gc.h>
 #include <heapspy/instances.h>
 #include <heapspy/processes.h>
+#include <heapspy/record.h>
 #include <heapspy/snapshot.h>
 #include <heapspy/stack.h>
 
@@ -522,4 +524,54 @@ struct heapspy_error *heapspy_diagnose(pid_t pid, bool with_offsets,
 void heapspy_diagnosis_fini(struct heapspy_diagnosis *diagnosis)
 {
 	heapspy_error_free(diagnosis->error);
+}
+
+/* ---- record ---------------------------------------------------------------------- */
+
+/* One of each kind; the slow one ends when it is told to. */
+struct heapspy_error *heapspy_record(struct heapspy *heapspy,
+				     const struct heapspy_record_options *options,
+				     heapspy_record_visitor *visit, void *context)
+{
+	bool hostile = heapspy->target.pid == PID_HOSTILE;
+	const uint32_t frames[] = {0};
+	struct heapspy_frame frame = {
+		.function = hostile ? HOSTILE : "app.load", .file = "app.py", .line = 12};
+	struct heapspy_type types[] = {
+		{.name = hostile ? HOSTILE : "dict", .objects = 10, .bytes = 640}};
+	struct heapspy_dump dump = {
+		.types = types, .type_count = 1, .total = {.objects = 10, .bytes = 640}};
+	struct heapspy_record_entry entries[] = {
+		{.kind = HEAPSPY_RECORD_RECORDING,
+		 .recording = {.started_at = NOON, .target = &heapspy->target,
+			       .python = &heapspy->python, .rate = options->rate,
+			       .census = options->census, .duration = options->duration,
+			       .sources = {{.available = heapspy->target.pid != PID_UNKNOWN,
+					    .why = heapspy->target.pid == PID_UNKNOWN
+							   ? "the kernel refuses" : NULL},
+					   {.available = true}, {.available = true}, {.available = true}}}},
+		{.kind = HEAPSPY_RECORD_FRAME, .frame = {0, &frame}},
+		{.kind = HEAPSPY_RECORD_STACK, .stack = {0, frames, 1}},
+		{.kind = HEAPSPY_RECORD_GROWTH, .time = 0.5,
+		 .growth = {HEAPSPY_RECORD_ARENAS, 1 << 20, 7, "MainThread", 0, HEAPSPY_NO_STACK}},
+		{.kind = HEAPSPY_RECORD_GROWTH, .time = 0.75,
+		 .growth = {HEAPSPY_RECORD_MMAPPED, -4096, 7, NULL, 0, 0}},
+		{.kind = HEAPSPY_RECORD_SAMPLE, .time = 0.8,
+		 .sample = {.tid = 7, .holds_gil = true, .charged = true, .rss = -4096, .young = 3}},
+		{.kind = HEAPSPY_RECORD_CENSUS, .time = 0.9, .census = {&dump}},
+		{.kind = HEAPSPY_RECORD_TIMELINE, .time = 1,
+		 .timeline = {1 << 20, HEAPSPY_UNKNOWN, 640, 10, NULL, 0}},
+		{.kind = HEAPSPY_RECORD_END, .time = options->duration,
+		 .end = {options->duration > 0 ? HEAPSPY_RECORD_DURATION : HEAPSPY_RECORD_INTERRUPTED, 2, NULL}},
+	};
+	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++) {
+		bool last = entries[i].kind == HEAPSPY_RECORD_END;
+		struct pollfd stop = {.fd = options->stop_fd, .events = POLLIN};
+		if (last && heapspy->target.pid == PID_SLOW)
+			poll(&stop, 1, 60000);
+		struct heapspy_error *error = visit(context, &entries[i]);
+		if (error)
+			return error;
+	}
+	return NULL;
 }

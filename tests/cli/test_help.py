@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 LONG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-COMMANDS = ["ps", "top", "dump", "gc", "stack", "snapshot", "diff", "doctor"]
+COMMANDS = ["ps", "top", "dump", "gc", "stack", "record", "snapshot", "diff", "doctor"]
 
 
 def options_of(fake, command: str) -> set[str]:
@@ -79,7 +79,9 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
             operands = [] if command in ("ps", "doctor") or name == "pid" else ["1"]
             operands += ["-n", "1"] if command == "gc" and name == "interval" else []
             operands += ["--plain", "-n", "1"] if command == "top" else []
-            operands = ["-n", "1", "--", "sleep", "60"] if name == "command-output" and name in taken else operands
+            operands += ["-d", "1ms", "-o", "-"] if command == "record" else []
+            if name == "command-output" and name in taken:
+                operands = [*(["-o", "-"] if command == "record" else ["-n", "1"]), "--", "sleep", "60"]
             operands += ["--stop"] if name == "max-pause" and name in taken else []
             operands += ["1"] if command == "diff" and name != "after" else []
             if command == "snapshot":  # it writes nowhere else
