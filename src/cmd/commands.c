@@ -11,9 +11,8 @@
 #include "cmd/nearest.h"
 #include "cmd/target.h"
 
-extern const struct command command_ps, command_dump, command_gc, command_record, command_stack, command_snapshot,
-	command_diff,
-	command_doctor;
+extern const struct command command_ps, command_dump, command_gc, command_stack, command_record,
+	command_report, command_snapshot, command_diff, command_doctor;
 
 #ifdef HEAPSPY_TUI
 extern const struct command command_top;
@@ -28,6 +27,7 @@ const struct command *const commands[] = {
 	&command_gc,
 	&command_stack,
 	&command_record,
+	&command_report,
 	&command_snapshot,
 	&command_diff,
 	&command_doctor,

@@ -194,7 +194,7 @@ static void bash_values(void)
 {
 	for (int id = 0; id < OPTION_IDS; id++) {
 		const struct option_description *option = &option_table[id];
-		if (!option->argument || id == OPTION_SORT)
+		if (!option->argument || id == OPTION_SORT || id == OPTION_FORMAT)
 			continue;
 		printf("\t--%s", option->name);
 		if (option->letter)
@@ -207,6 +207,17 @@ static void bash_values(void)
 		else
 			printf(is_file(id) ? ") files=yes ;;\n" : ") ;;\n");
 	}
+}
+
+static void bash_values_by_command(enum option_id id)
+{
+	printf("\t--%s)\n\t\tcase $command in\n", option_table[id].name);
+	for (size_t i = 0; commands[i]; i++) {
+		CLEANUP(freep) char *choices = help_choices(id, commands[i], ' ');
+		if (choices && takes(commands[i], id))
+			printf("\t\t%s) words='%s' ;;\n", commands[i]->name, choices);
+	}
+	printf("\t\tesac\n\t\t;;\n");
 }
 
 static void print_bash(void)
@@ -227,13 +238,9 @@ static void print_bash(void)
 	       "\t\tesac\n\tdone\n\n"
 	       "\tcase $prev in\n");
 	bash_values();
-	printf("\t--sort)\n\t\tcase $command in\n");
-	for (size_t i = 0; commands[i]; i++) {
-		CLEANUP(freep) char *choices = help_choices(OPTION_SORT, commands[i], ' ');
-		if (choices)
-			printf("\t\t%s) words='%s' ;;\n", commands[i]->name, choices);
-	}
-	printf("\t\tesac\n\t\t;;\n\t*)\n\t\tcase $command in\n\t\t'')\n\t\t\twords='");
+	bash_values_by_command(OPTION_SORT);
+	bash_values_by_command(OPTION_FORMAT);
+	printf("\t*)\n\t\tcase $command in\n\t\t'')\n\t\t\twords='");
 	for (size_t i = 0; commands[i]; i++)
 		printf("%s%s", i ? " " : "", commands[i]->name);
 	printf("'\n\t\t\t[[ $cur == -* ]] && words='");
@@ -247,6 +254,8 @@ static void print_bash(void)
 		if (wants_pid(commands[i]))
 			printf("\t\t\telse\n\t\t\t\twords=$(_heapspy_pids)%s\n",
 			       commands[i]->takes_file ? " files=yes" : "");
+		else if (commands[i]->takes_path)
+			printf("\t\t\telse\n\t\t\t\tfiles=yes\n");
 		printf("\t\t\tfi\n\t\t\t;;\n");
 	}
 	printf("\t\tesac\n\t\t;;\n\tesac\n\n"
@@ -344,7 +353,8 @@ static void print_zsh(void)
 	for (size_t i = 0; commands[i]; i++) {
 		printf("\t\t%s)\n\t\t\t_arguments \\\n", commands[i]->name);
 		zsh_options(commands[i], "\t\t\t\t");
-		const char *operand = commands[i]->takes_more  ? "'*:PID or file:_heapspy_targets'"
+		const char *operand = commands[i]->takes_path ? "'1:file:_files'"
+				      : commands[i]->takes_more  ? "'*:PID or file:_heapspy_targets'"
 				      : commands[i]->takes_file ? "'1:PID or file:_heapspy_targets'"
 				      : wants_pid(commands[i]) ? "'1:PID:_heapspy_pids'"
 							       : "':'";
@@ -401,6 +411,9 @@ static void print_fish(void)
 			printf("complete -c heapspy -n '__fish_seen_subcommand_from %s' "
 			       "-a '(__heapspy_pids)'%s\n",
 			       commands[i]->name, commands[i]->takes_file ? " -F" : "");
+		else if (commands[i]->takes_path)
+			printf("complete -c heapspy -n '__fish_seen_subcommand_from %s' -F\n",
+			       commands[i]->name);
 	}
 	fish_options(NULL);
 	for (size_t i = 0; commands[i]; i++)

@@ -36,11 +36,26 @@ static void print_filled(FILE *stream, const char *text, int indent)
 	fputc('\n', stream);
 }
 
+/* The words of --format that the command takes. */
+static void put_formats(FILE *stream, const struct command *command, char separator)
+{
+	const char *word = option_table[OPTION_FORMAT].argument;
+	bool first = true;
+	for (int i = 0; i < FORMAT_COUNT; i++) {
+		int length = (int)strcspn(word, "|");
+		if (command_formats(command) >> i & 1) {
+			fprintf(stream, "%s%.*s", first ? "" : (char[]){separator, 0}, length, word);
+			first = false;
+		}
+		word += length + 1;
+	}
+}
+
 char *help_choices(enum option_id id, const struct command *command, char separator)
 {
 	const char *argument = option_table[id].argument;
 	char *choices = NULL;
-	if (id != OPTION_SORT) {
+	if (id != OPTION_SORT && id != OPTION_FORMAT) {
 		bool is_choice = argument && !isupper((unsigned char)*argument);
 		choices = is_choice ? strdup(argument) : NULL;
 		for (char *at = choices; at && (at = strchr(at, '|'));)
@@ -48,10 +63,14 @@ char *help_choices(enum option_id id, const struct command *command, char separa
 		return choices;
 	}
 	size_t size;
-	FILE *stream = command && command->sort ? open_memstream(&choices, &size) : NULL;
+	bool has_any = id == OPTION_FORMAT || (command && command->sort);
+	FILE *stream = has_any ? open_memstream(&choices, &size) : NULL;
 	if (!stream)
 		return NULL;
-	for (const struct sort_column *column = command->sort; column->name; column++) {
+	if (id == OPTION_FORMAT)
+		put_formats(stream, command, separator);
+	for (const struct sort_column *column = id == OPTION_SORT ? command->sort : NULL;
+	     column && column->name; column++) {
 		if (column != command->sort)
 			fputc(separator, stream);
 		fputs(column->name, stream);
@@ -60,14 +79,16 @@ char *help_choices(enum option_id id, const struct command *command, char separa
 	return choices;
 }
 
-void help_option(FILE *stream, enum option_id id)
+void help_option(FILE *stream, enum option_id id, const struct command *command)
 {
 	const struct option_description *option = &option_table[id];
+	CLEANUP(freep) char *formats =
+		id == OPTION_FORMAT ? help_choices(id, command, '|') : NULL;
 	if (option->letter)
 		fprintf(stream, "-%c, ", option->letter);
 	fprintf(stream, "--%s", option->name);
 	if (option->argument)
-		fprintf(stream, " %s", option->argument);
+		fprintf(stream, " %s", formats ?: option->argument);
 }
 
 static void print_option(FILE *stream, enum option_id id, const struct command *command, bool full)
@@ -80,7 +101,7 @@ static void print_option(FILE *stream, enum option_id id, const struct command *
 		return;
 	/* Names without a letter stand under names with one. */
 	fputs(option_table[id].letter ? "  " : "      ", memory);
-	help_option(memory, id);
+	help_option(memory, id, command);
 	fclose(memory);
 
 	const char *summary = option_table[id].summary;

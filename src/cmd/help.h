@@ -12,7 +12,7 @@
 void help_print(FILE *stream, const struct command *command, bool full);
 
 /* "-p, --pid PID" */
-void help_option(FILE *stream, enum option_id id);
+void help_option(FILE *stream, enum option_id id, const struct command *command);
 
 /* "bytes|objects", for '|': the choices of an option, NULL where it takes any
  * value or none. The caller frees it. */

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "cmd/command.h"
+#include "cmd/help.h"
 #include "cmd/nearest.h"
 
 const struct option_description option_table[OPTION_IDS] = {
@@ -142,6 +144,22 @@ static struct heapspy_error *parse_choice(enum option_id id, const char *text, i
 	return error_why(error, "it is one of %s", choices);
 }
 
+static struct heapspy_error *parse_format(const char *text, const struct command *command,
+					  enum format *ret_format)
+{
+	int choice = 0;
+	CLEANUP(freep) char *choices = help_choices(OPTION_FORMAT, command, ' ');
+	struct heapspy_error *error = parse_choice(OPTION_FORMAT, text, &choice);
+	if (error)
+		return error_why(error, "it is one of %s", choices ?: "those of --help");
+	if (!(command_formats(command) >> choice & 1))
+		return error_why(error_new(HEAPSPY_USAGE, "%s cannot be written as '%s'",
+					   command->name, text),
+				 "it is written as %s", choices ?: "something else");
+	*ret_format = (enum format)choice;
+	return NULL;
+}
+
 static struct heapspy_error *parse_sort(const char *text, const struct command *command,
 					const struct sort_column **ret_sort)
 {
@@ -237,9 +255,7 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 		options->format = FORMAT_JSON;
 		return NULL;
 	case OPTION_FORMAT:
-		error = parse_choice(id, text, &choice);
-		options->format = (enum format)choice;
-		return error;
+		return parse_format(text, command, &options->format);
 	case OPTION_COLOR:
 		error = parse_choice(id, text, &choice);
 		options->colour = (enum colour)choice;

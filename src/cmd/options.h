@@ -80,20 +80,26 @@ struct command;
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
 	  "What is left out is summed up. The default of dump and diff is 20 rows in a "       \
-	  "table and all rows elsewhere.")                                                     \
+	  "table and all rows elsewhere; in tables of report it is the first few of each.") \
 	X(FILTER, 0, "filter", "GLOB", "show only what matches a shell pattern",               \
-	  "It is matched with the whole name of a type (dump, diff) or the command "       \
-	  "(ps): 'app.*', '*Entry*'.")                                                         \
+	  "It is matched with the whole name of a type (dump, diff), the command (ps) or the " \
+	  "function, file or module of a frame (report): 'app.*', '*Entry*'. Of report it "    \
+	  "leaves the lines that match, and the stacks that have one.")                         \
 	X(OUTPUT, 'o', "output", "FILE", "write to a file, - is standard output",              \
 	  "The file gets its name when it is whole. One that exists is not replaced without "  \
 	  "--force; symbolic links are not followed.")                                         \
 	X(FORCE, 0, "force", NULL, "replace the output file if it exists", NULL)               \
 	X(JSON, 'j', "json", NULL, "write JSON, the same as --format json",                    \
 	  "Errors are then written as JSON, too, after the message on standard error.")        \
-	X(FORMAT, 0, "format", "table|json|ndjson|csv", "form of the output",                  \
+	X(FORMAT, 0, "format", "table|json|ndjson|csv|folded|speedscope|pprof|svg|svg-timeline", \
+	  "form of the output",                                                                \
 	  "ndjson is JSON with each document on one line, which is also what gc writes for "   \
 	  "an interval. csv is the main table alone: types of dump and diff, processes of ps, " \
-	  "checks of doctor (with -v: offsets); gc and stack have none.")                      \
+	  "checks of doctor (with -v: offsets), lines of report; gc and stack have none. "     \
+	  "Of report alone, ndjson being the recording itself without what is damaged: "       \
+	  "folded, a stack a line, for flamegraph.pl and its kin; speedscope, for "            \
+	  "https://www.speedscope.app; pprof, for go tool pprof; svg, a flame graph; "         \
+	  "svg-timeline, what grew when. folded and svg show the column that is sorted by.")   \
 	X(COLOR, 0, "color", "auto|always|never", "use colours",                               \
 	  "auto, the default, uses them on a terminal unless NO_COLOR is set or TERM is "      \
 	  "dumb.")                                                                             \
@@ -131,7 +137,24 @@ struct option_description {
 extern const struct option_description option_table[OPTION_IDS];
 
 /* In the order of their names in `argument` above. */
-enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_NDJSON, FORMAT_CSV };
+enum format {
+	FORMAT_TABLE,
+	FORMAT_JSON,
+	FORMAT_NDJSON,
+	FORMAT_CSV,
+	FORMAT_FOLDED,
+	FORMAT_SPEEDSCOPE,
+	FORMAT_PPROF,
+	FORMAT_SVG,
+	FORMAT_SVG_TIMELINE,
+	FORMAT_COUNT
+};
+
+/* Those of any document; a command may have more. */
+enum {
+	FORMATS_OF_ALL = 1 << FORMAT_TABLE | 1 << FORMAT_JSON | 1 << FORMAT_NDJSON |
+			 1 << FORMAT_CSV,
+};
 enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 
 enum help { HELP_NONE, HELP_SHORT, HELP_FULL };

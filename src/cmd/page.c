@@ -51,8 +51,9 @@ static struct emitter *new_emitter(const struct options *options, const char *cs
 		return json_emitter_new(&style);
 	case FORMAT_CSV:
 		return csv_emitter_new(&style);
+	default: /* no document: the command writes it itself */
+		return NULL;
 	}
-	return NULL;
 }
 
 struct heapspy_error *page_open(const struct options *options, const char *csv, bool series,

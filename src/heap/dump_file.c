@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -17,6 +16,7 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 #include "target/proc.h"
 
 #define SCHEMA "heapspy.dump/1"
@@ -203,26 +203,11 @@ static void take_fields(struct loader *loader, const json_t *object, const struc
 	}
 }
 
-/* As it is written, 2026-11-21T06:52:59.123Z, whatever the locale. */
-static bool parse_time(const char *text, double *ret_time)
-{
-	struct tm parts = {0};
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-	double fraction = 0, unit = 0.1;
-	if (rest && *rest == '.')
-		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
-			fraction += unit * (*rest - '0');
-	if (!rest || strcmp(rest, "Z") != 0)
-		return false;
-	*ret_time = (double)timegm(&parts) + fraction;
-	return true;
-}
-
 static double time_of(struct loader *loader, const json_t *document)
 {
 	CLEANUP(freep) char *text = take_text(loader, document, "captured_at");
 	double time = NAN;
-	if (text && !parse_time(text, &time))
+	if (text && !timestamp_parse(text, &time))
 		refuse(loader, "'captured_at' in it is no time in UTC");
 	return time;
 }

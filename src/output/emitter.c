@@ -209,3 +209,9 @@ void emit_remarks(struct emitter *emitter, const char *key, const char *label,
 {
 	emit_texts(emitter, VALUE_REMARKS, key, label, remarks, count);
 }
+
+void emit_plot(struct emitter *emitter, const struct plot *plot)
+{
+	emitter->ops->value(emitter, NULL, "",
+			    &(struct value){.kind = VALUE_PLOT, .known = true, .plot = plot});
+}

@@ -32,6 +32,7 @@
 #include "base/cleanup.h"
 
 struct emitter;
+struct plot;
 
 struct emitter_style {
 	FILE *stream;    /* stays the caller's */
@@ -88,6 +89,9 @@ void emit_check(struct emitter *emitter, const char *key, const char *label, boo
 /* An argument vector, NULL at the end. */
 void emit_command(struct emitter *emitter, const char *key, const char *label,
 		  const char *const *arguments);
+
+/* A plot, which only the table for people has; elsewhere what it shows has a table. */
+void emit_plot(struct emitter *emitter, const struct plot *plot);
 
 /* Separate remarks. */
 void emit_remarks(struct emitter *emitter, const char *key, const char *label,

@@ -61,6 +61,7 @@ const char *value_plain(const struct value *value, char space[FORMAT_SIZE])
 		return value->flag.set ? "true" : "false";
 	case VALUE_COMMAND:
 	case VALUE_REMARKS:
+	case VALUE_PLOT:
 		break;
 	}
 	return "";

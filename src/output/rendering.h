@@ -29,6 +29,7 @@ enum value_kind {
 	VALUE_CHECK,   /* flag */
 	VALUE_COMMAND, /* texts */
 	VALUE_REMARKS, /* texts */
+	VALUE_PLOT,    /* plot, without a key */
 };
 
 struct value {
@@ -39,6 +40,7 @@ struct value {
 		int64_t integer;
 		double real;
 		const char *text;
+		const struct plot *plot;
 		struct {
 			const char *const *items;
 			size_t count;

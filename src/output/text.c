@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/shell.h"
+#include "output/plot.h"
 #include "output/table.h"
 #include "output/unicode.h"
 
@@ -217,6 +218,8 @@ static char *show(const struct text *text, const struct value *value)
 		free(joined);
 		return shown;
 	}
+	case VALUE_PLOT:
+		break;
 	case VALUE_TEXT:
 		return unicode_display(value->text, text->emitter.style.ascii);
 	case VALUE_ID:
@@ -226,6 +229,16 @@ static char *show(const struct text *text, const struct value *value)
 	return strdup(space);
 }
 
+static void put_plot(struct text *text, const struct plot *plot)
+{
+	end_line(text);
+	if (text->wrote)
+		putc_unlocked('\n', text->emitter.style.stream);
+	text->emitter.no_memory |= !plot_print(plot, &text->emitter.style);
+	text->wrote = true;
+	text->apart = true;
+}
+
 static void text_value(struct emitter *emitter, const char *key, const char *label,
 		       const struct value *value)
 {
@@ -233,6 +246,10 @@ static void text_value(struct emitter *emitter, const char *key, const char *lab
 	struct text *text = (struct text *)emitter;
 	if (text->hidden || !label)
 		return;
+	if (value->kind == VALUE_PLOT) {
+		put_plot(text, value->plot);
+		return;
+	}
 	char *shown = show(text, value);
 	if (!shown)
 		emitter->no_memory = true;

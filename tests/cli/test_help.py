@@ -9,8 +9,10 @@ import subprocess
 
 import pytest
 
+from recordings import leaking
+
 LONG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-COMMANDS = ["ps", "top", "dump", "gc", "stack", "record", "snapshot", "diff", "doctor"]
+COMMANDS = ["ps", "top", "dump", "gc", "stack", "record", "report", "snapshot", "diff", "doctor"]
 
 
 def options_of(fake, command: str) -> set[str]:
@@ -57,7 +59,9 @@ def test_help_of_command(fake, option_table, command):
     for name in taken:
         option = option_table[name]
         spelled = f"-{option['letter']}, --{name}" if option["letter"] else f"    --{name}"
-        spelled += "" if option["argument"] == "NULL" else " " + option["argument"]
+        # A command names those formats that it has.
+        argument = re.search(r"^ +--format (\S+)", short, re.M)[1] if name == "format" else option["argument"]
+        spelled += "" if argument == "NULL" else " " + argument
         for text in (short, full):
             assert re.search(rf"^ +{re.escape(spelled.strip())}(  |\n)", text, re.M)
             assert option["summary"] in text
@@ -70,13 +74,17 @@ def test_help_of_command(fake, option_table, command):
 def test_every_option_is_parsed(fake, option_table, tmp_path):
     """What help lists is taken, and what it does not list is not."""
     values = {"NULL": [], "PID": ["1"], "DURATION": ["1ms"], "COUNT": ["1"], "N": ["1"], "GLOB": ["*"], "FILE": ["-"], "SIZE": ["5%"]}
+    recording = tmp_path / "leak.ndjson"
+    leaking().write(recording)
     for command in COMMANDS:
         taken = options_of(fake, command)
         for name, option in option_table.items():
             value = values.get(option["argument"], [option["argument"].split("|")[0]])
             if name == "sort":
-                value = ["pid" if command == "ps" else "bytes"]
+                value = [{"ps": "pid", "report": "kept"}.get(command, "bytes")]
             operands = [] if command in ("ps", "doctor") or name == "pid" else ["1"]
+            if command == "report":
+                operands = [recording]
             operands += ["-n", "1"] if command == "gc" and name == "interval" else []
             operands += ["--plain", "-n", "1"] if command == "top" else []
             operands += ["-d", "1ms", "-o", "-"] if command == "record" else []
@@ -100,7 +108,7 @@ def test_examples_are_parsed(fake, tmp_path):
             line = re.sub(r"^top --", "top -n 1 --", line.replace("60s", "1ms"))
             place = tmp_path / f"{command}-{hash(line)}"
             place.mkdir()
-            for name, text in {"heap.core": "", "before.json": before}.items():
+            for name, text in {"heap.core": "", "before.json": before, "leak.ndjson": leaking().text()}.items():
                 if f"-o {name}" not in line:
                     (place / name).write_text(text)
             done = subprocess.run(
@@ -177,6 +185,9 @@ def test_completion_of_bash(build, fake, tmp_path):
     assert shell_completion(build, path, "heapspy", "--color", "") == ["auto", "always", "never"]
     assert shell_completion(build, path, "heapspy", "dump", "--fo") == ["--force", "--format"]
     assert shell_completion(build, path, "heapspy", "dump", "--format", "=", "t") == ["table"]
+    assert shell_completion(build, path, "heapspy", "dump", "--format", "s") == []
+    assert shell_completion(build, path, "heapspy", "report", "--format", "s") == ["speedscope", "svg", "svg-timeline"]
+    assert shell_completion(build, path, "heapspy", "report", str(tmp_path / "h")) == [str(tmp_path / "heapspy")]
     assert shell_completion(build, path, "heapspy", "ps", "--sort", "") == ["pid", "rss", "uid", "version", "command"]
     assert shell_completion(build, path, "heapspy", "dump", "") == ["12", "815", "4711", "heapspy"]
     assert shell_completion(build, path, "heapspy", "doctor", "") == ["12", "815", "4711"]

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/recording/document.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <heapspy/report.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "cmd/command.h"
+#include "cmd/page.h"
+#include "cmd/progress.h"
+#include "cmd/say.h"
+#include "output/recording/source.h"
+
+DEFINE_CLEANUP(struct heapspy_recording *, heapspy_recording_free)
+DEFINE_CLEANUP(struct heapspy_report *, heapspy_report_free)
+DEFINE_CLEANUP(struct source_files *, source_files_free)
+
+/* ---- what is read --------------------------------------------------------------------- */
+
+static struct heapspy_error *load(const struct options *options, FILE *lines,
+				  struct heapspy_recording **ret_recording,
+				  struct heapspy_report **ret_report)
+{
+	struct progress *progress = progress_begin(options, "reading the recording");
+	struct heapspy_error *error =
+		heapspy_recording_load(options->operands[0], lines, ret_recording);
+	if (!error && ret_report)
+		error = heapspy_report_make(*ret_recording, ret_report);
+	progress_end(progress);
+	return error;
+}
+
+/* ---- documents -------------------------------------------------------------------------- */
+
+static struct heapspy_error *write_document(const struct options *options,
+					    const struct selection *selection)
+{
+	const struct heapspy_recording *recording = selection->report->recording;
+	bool brief = options->format == FORMAT_TABLE && !options_given(options, OPTION(LIMIT));
+	CLEANUP(page_fini) struct page page = {0};
+	CLEANUP(source_files_freep) struct source_files *sources =
+		source_files_new(recording->started_at + recording->duration);
+	struct heapspy_error *error = sources ? page_open(options, "lines", false, &page)
+					      : error_no_memory();
+	if (error || (error = output_report(page.emitter, selection, sources, brief)) ||
+	    (error = page_finish(&page)))
+		return error;
+	if (source_files_changed(sources) > 0)
+		say_remark(options, "source files changed after the recording: the lines shown "
+				    "may be others");
+	return NULL;
+}
+
+/* ---- files of other programs ------------------------------------------------------------- */
+
+static struct heapspy_error *write_lines(const struct options *options,
+					 struct heapspy_recording **ret_recording)
+{
+	/* Held until all was read: what is damaged leaves no half output. */
+	CLEANUP(freep) char *text = NULL;
+	size_t size = 0;
+	FILE *lines = open_memstream(&text, &size);
+	if (!lines)
+		return error_no_memory();
+	CLEANUP(heapspy_recording_freep) struct heapspy_recording *recording = NULL;
+	struct heapspy_error *error = load(options, lines, &recording, NULL);
+	if (fclose(lines) != 0 && !error)
+		error = error_no_memory();
+	CLEANUP(output_fini) struct output output = {.directory = -1};
+	if (error || (error = output_open(options->output, options->force, &output)))
+		return error;
+	fwrite(text, 1, size, output.stream);
+	error = output_finish(&output);
+	if (!error)
+		*ret_recording = take_pointer(recording);
+	return error;
+}
+
+static struct heapspy_error *incomplete(const struct heapspy_recording *recording)
+{
+	char missing[MOST_MISSING][200];
+	size_t count = recording_missing(recording, missing);
+	if (count == 0)
+		return NULL;
+	struct heapspy_error *error =
+		error_new(HEAPSPY_INCOMPLETE, "the recording %s is not complete", recording->path);
+	error_why(error, "%s", missing[0]);
+	for (size_t i = 1; i < count; i++)
+		error_why(error, "%s; %s", error->why ?: "", missing[i]);
+	return error;
+}
+
+static struct heapspy_error *run(const struct options *options)
+{
+	if (options->operand_count == 0)
+		return error_remedy(error_why(error_new(HEAPSPY_USAGE, "report needs a FILE"),
+					      "it reads what heapspy record wrote"),
+				    "heapspy record --help");
+	CLEANUP(heapspy_recording_freep) struct heapspy_recording *recording = NULL;
+	CLEANUP(heapspy_report_freep) struct heapspy_report *report = NULL;
+	CLEANUP(selection_fini) struct selection selection = {0};
+	struct heapspy_error *error;
+	if (options->format == FORMAT_NDJSON) {
+		error = write_lines(options, &recording);
+		return error ? error : incomplete(recording);
+	}
+	const struct report_view view = {
+		.sort = options->sort,
+		.limit = options->limit,
+		.filter = options->filter,
+	};
+	if ((error = load(options, NULL, &recording, &report)) ||
+	    (error = selection_init(report, &view, &selection)) ||
+	    (error = write_document(options, &selection)))
+		return error;
+	return incomplete(recording);
+}
+
+const struct command command_report = {
+	.name = "report",
+	.operands = "FILE",
+	.summary = "say which code made memory grow, from a recording",
+	.description =
+		"FILE is what heapspy record wrote; one that is still being written, or was cut "
+		"off, is read as far as it goes: exit status 7.\n\n"
+		"Lines and stacks, by the bytes that grew in them: kept is what is left of it at "
+		"the end, peak the most there was at a time, total all of it. A line counts where "
+		"it is the newest of Python in a stack; with calls it also counts where it called "
+		"what grew. Churn is what was made, whether it stayed or not, as samples tell it. "
+		"Types are those of the first census and the last; the lines they grew with are "
+		"the ones that grew between the same two censuses, in proportion, which need not "
+		"mean that they made them.\n\n"
+		"The text of a line is shown where its file is on this machine.",
+	.options = OPTIONS_ROWS | OPTIONS_OUTPUT,
+	.sort = report_columns,
+	.takes_more = 1,
+	.takes_path = true,
+	.examples =
+		(const struct example[]){
+			{"report leak.ndjson", "what grew, and where"},
+			{"report leak.ndjson --filter '*/app/*' --sort total",
+			 "only in code of app, by all that grew"},
+			{0},
+		},
+	.run = run,
+};
