@@ -58,13 +58,13 @@ struct command;
 	X(MAX_PAUSE, 0, "max-pause", "DURATION", "with --stop: for at most so long",           \
 	  "250ms unless it is given. If it looks as if that were not enough the process is "   \
 	  "not stopped at all; if it turns out not to be, it is let go: exit status 6.")       \
-	X(INSTANCES, 0, "instances", "TYPE", "show objects of one type instead",                \
+	X(INSTANCES, 0, "instances", "TYPE", "show objects of one type instead",               \
 	  "TYPE is named as dump names it, or by its address (0x...). The largest objects "    \
 	  "and as many drawn by lot, 10 of each unless --limit says otherwise (0: all of "     \
 	  "them), each with its size, reference count, generation and what it looks like: "    \
 	  "values of text and numbers, first items, attributes. No code of the process runs "  \
 	  "for that.")                                                                         \
-	X(STRINGS, 0, "strings", "all|none", "text of the process in its output",               \
+	X(STRINGS, 0, "strings", "all|none", "text of the process in its output",              \
 	  "none: of objects that are shown, str, bytes and bytearray are no more than their "  \
 	  "lengths. In a snapshot it "                                                         \
 	  "replaces what str and bytes objects say, and text of eight and more ASCII "         \
@@ -80,26 +80,26 @@ struct command;
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
 	  "What is left out is summed up. The default of dump and diff is 20 rows in a "       \
-	  "table and all rows elsewhere; in tables of report it is the first few of each.") \
+	  "table and all rows elsewhere; in tables of report it is the first few of each.")    \
 	X(FILTER, 0, "filter", "GLOB", "show only what matches a shell pattern",               \
 	  "It is matched with the whole name of a type (dump, diff), the command (ps) or the " \
 	  "function, file or module of a frame (report): 'app.*', '*Entry*'. Of report it "    \
-	  "leaves the lines that match, and the stacks that have one.")                         \
+	  "leaves the lines that match, and the stacks that have one.")                        \
 	X(OUTPUT, 'o', "output", "FILE", "write to a file, - is standard output",              \
 	  "The file gets its name when it is whole. One that exists is not replaced without "  \
 	  "--force; symbolic links are not followed.")                                         \
 	X(FORCE, 0, "force", NULL, "replace the output file if it exists", NULL)               \
 	X(JSON, 'j', "json", NULL, "write JSON, the same as --format json",                    \
 	  "Errors are then written as JSON, too, after the message on standard error.")        \
-	X(FORMAT, 0, "format", "table|json|ndjson|csv|folded|speedscope|pprof|svg|svg-timeline", \
+	X(FORMAT, 0, "format", "table|json|ndjson|csv|folded|speedscope|pprof",                \
 	  "form of the output",                                                                \
 	  "ndjson is JSON with each document on one line, which is also what gc writes for "   \
 	  "an interval. csv is the main table alone: types of dump and diff, processes of ps, " \
 	  "checks of doctor (with -v: offsets), lines of report; gc and stack have none. "     \
 	  "Of report alone, ndjson being the recording itself without what is damaged: "       \
 	  "folded, a stack a line, for flamegraph.pl and its kin; speedscope, for "            \
-	  "https://www.speedscope.app; pprof, for go tool pprof; svg, a flame graph; "         \
-	  "svg-timeline, what grew when. folded and svg show the column that is sorted by.")   \
+	  "https://www.speedscope.app; pprof, for go tool pprof. folded shows the column that " \
+	  "is sorted by.")                                                                     \
 	X(COLOR, 0, "color", "auto|always|never", "use colours",                               \
 	  "auto, the default, uses them on a terminal unless NO_COLOR is set or TERM is "      \
 	  "dumb.")                                                                             \
@@ -145,8 +145,6 @@ enum format {
 	FORMAT_FOLDED,
 	FORMAT_SPEEDSCOPE,
 	FORMAT_PPROF,
-	FORMAT_SVG,
-	FORMAT_SVG_TIMELINE,
 	FORMAT_COUNT
 };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "output/recording/document.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -80,6 +79,27 @@ static struct heapspy_error *write_lines(const struct options *options,
 	return error;
 }
 
+/* What writes a format that is no document. */
+static recording_writer *const writers[FORMAT_COUNT] = {
+	[FORMAT_FOLDED] = write_folded,
+	[FORMAT_SPEEDSCOPE] = write_speedscope,
+	[FORMAT_PPROF] = write_pprof,
+};
+
+static struct heapspy_error *write_file(const struct options *options,
+					const struct selection *selection)
+{
+	CLEANUP(output_fini) struct output output = {.directory = -1};
+	struct heapspy_error *error = output_open(options->output, options->force, &output);
+	if (error)
+		return error;
+	if (options->format == FORMAT_PPROF && isatty(fileno(output.stream)))
+		return error_why(error_new(HEAPSPY_USAGE, "a profile is not written to a terminal"),
+				 "it is no text; -o FILE keeps it");
+	error = writers[options->format](output.stream, selection);
+	return error ? error : output_finish(&output);
+}
+
 static struct heapspy_error *incomplete(const struct heapspy_recording *recording)
 {
 	char missing[MOST_MISSING][200];
@@ -115,7 +135,8 @@ static struct heapspy_error *run(const struct options *options)
 	};
 	if ((error = load(options, NULL, &recording, &report)) ||
 	    (error = selection_init(report, &view, &selection)) ||
-	    (error = write_document(options, &selection)))
+	    (error = writers[options->format] ? write_file(options, &selection)
+					       : write_document(options, &selection)))
 		return error;
 	return incomplete(recording);
 }
@@ -137,6 +158,7 @@ const struct command command_report = {
 		"The text of a line is shown where its file is on this machine.",
 	.options = OPTIONS_ROWS | OPTIONS_OUTPUT,
 	.sort = report_columns,
+	.formats = FORMATS_OF_ALL | 1 << FORMAT_FOLDED | 1 << FORMAT_SPEEDSCOPE | 1 << FORMAT_PPROF,
 	.takes_more = 1,
 	.takes_path = true,
 	.examples =
@@ -144,6 +166,8 @@ const struct command command_report = {
 			{"report leak.ndjson", "what grew, and where"},
 			{"report leak.ndjson --filter '*/app/*' --sort total",
 			 "only in code of app, by all that grew"},
+			{"report leak.ndjson --format speedscope -o leak.speedscope.json",
+			 "for https://www.speedscope.app"},
 			{0},
 		},
 	.run = run,
