@@ -77,7 +77,8 @@ void app_sort(struct app *app)
 	app->rows = rows;
 	app->row_count = 0;
 	for (size_t i = 0; i < app->source_count; i++)
-		if (text_matches(app->source[i].type->name, app->filter))
+		if (text_matches(app->source[i].type->name, app->filter) &&
+		    (!app->growing || app->source[i].base_bytes > 0))
 			rows[app->row_count++] = app->source[i];
 	qsort_r(rows, app->row_count, sizeof(*rows), compare_rows, app);
 }
@@ -196,37 +197,130 @@ double app_staleness(const struct app *app)
 	return age > 3 * app->model.interval + 1 ? age : 0;
 }
 
+/* The text with a key typed. False: the key is no character of it. */
+static bool type(char *text, size_t size, uint32_t key)
+{
+	size_t length = strlen(text);
+	if (key == TUI_KEY_BACKSPACE) {
+		/* All bytes of the last character. */
+		while (length > 0 && (text[--length] & 0xc0) == 0x80)
+			;
+		text[length] = 0;
+	} else if (key >= ' ' && key < 0x7f && length + 1 < size) {
+		text[length] = (char)key;
+		text[length + 1] = 0;
+	} else if (key >= 0xa0 && key < 0x800 && length + 2 < size) {
+		snprintf(text + length, size - length, "%c%c", (int)(0xc0 | key >> 6),
+			 (int)(0x80 | (key & 0x3f)));
+	} else if (key >= 0x800 && key < 0x10000 && length + 3 < size) {
+		snprintf(text + length, size - length, "%c%c%c", (int)(0xe0 | key >> 12),
+			 (int)(0x80 | (key >> 6 & 0x3f)), (int)(0x80 | (key & 0x3f)));
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void type_filter(struct app *app, uint32_t key)
 {
-	size_t length = strlen(app->filter);
 	if (key == TUI_KEY_ENTER) {
-		app->typing = false;
+		app->prompt = PROMPT_NONE;
 	} else if (key == TUI_KEY_ESCAPE) {
-		app->typing = false;
+		app->prompt = PROMPT_NONE;
 		app->filter[0] = 0;
-	} else if (key == TUI_KEY_BACKSPACE && length > 0) {
-		app->filter[length - 1] = 0;
-	} else if (key >= ' ' && key < 0x7f && length + 1 < sizeof(app->filter)) {
-		app->filter[length] = (char)key;
-		app->filter[length + 1] = 0;
+	} else {
+		type(app->filter, sizeof(app->filter), key);
 	}
 	app_sort(app);
+}
+
+static const char *const endings[TUI_FORMATS] = {
+	[TUI_JSON] = ".json", [TUI_CSV] = ".csv", [TUI_TEXT] = ".txt"};
+
+/* The ending of the name goes with the format. */
+static void next_format(struct app *app)
+{
+	size_t length = strlen(app->path), ending = strlen(endings[app->format]);
+	bool has_ending = length >= ending &&
+			  strcmp(app->path + length - ending, endings[app->format]) == 0;
+	app->format = (enum tui_format)((app->format + 1) % TUI_FORMATS);
+	if (has_ending)
+		snprintf(app->path + length - ending, sizeof(app->path) - length + ending, "%s",
+			 endings[app->format]);
+}
+
+static unsigned type_path(struct app *app, uint32_t key)
+{
+	if (app->exists) {
+		app->exists = false;
+		app->replace = key == 'y' || key == 'Y';
+		if (app->replace)
+			return REQUEST_FILE;
+		app->prompt = PROMPT_NONE;
+		snprintf(app->message, sizeof(app->message), "it was left as it is");
+		return 0;
+	}
+	app->replace = false;
+	if (key == TUI_KEY_ENTER && app->path[0])
+		return REQUEST_FILE;
+	if (key == TUI_KEY_ESCAPE || key == TUI_KEY_ENTER)
+		app->prompt = PROMPT_NONE;
+	else if (key == TUI_KEY_TAB && app->prompt == PROMPT_EXPORT)
+		next_format(app);
+	else
+		type(app->path, sizeof(app->path), key);
+	return 0;
+}
+
+void app_file_done(struct app *app, enum tui_saved saved, const char *text)
+{
+	app->exists = saved == TUI_EXISTS;
+	if (!app->exists)
+		app->prompt = PROMPT_NONE;
+	snprintf(app->message, sizeof(app->message), "%s", text);
 }
 
 unsigned app_key(struct app *app, uint32_t key)
 {
 	app->message[0] = 0;
-	bool edits = (key >= ' ' && key < 0x7f) || key == TUI_KEY_ENTER || key == TUI_KEY_ESCAPE ||
-		     key == TUI_KEY_BACKSPACE;
-	if (app->typing && edits) {
+	/* Ctrl-C, F10 and the like are keys whatever is typed. */
+	bool edits = (key >= ' ' && key < 0x110000 && key != 0x7f) || key == TUI_KEY_ENTER ||
+		     key == TUI_KEY_ESCAPE || key == TUI_KEY_BACKSPACE;
+	if (app->prompt == PROMPT_FILTER && edits) {
 		type_filter(app, key);
 		return 0;
 	}
+	if (app->prompt > PROMPT_FILTER && (edits || key == TUI_KEY_TAB))
+		return type_path(app, key);
 	bool was_frozen = app->frozen;
 	unsigned requests = keymap_run(app, key);
 	if (was_frozen && !app->frozen)
 		show_census(app);
 	return requests;
+}
+
+/* Of the table, the row; of the tabs, the panel. */
+unsigned app_click(struct app *app, unsigned row, unsigned column)
+{
+	const struct rect *main = &app->layout.main, *tabs = &app->layout.tabs;
+	if (tabs->rows && row == tabs->row) {
+		unsigned at = 0;
+		for (unsigned i = 0; i < PANEL_COUNT; i++) {
+			at += (unsigned)strlen(panel_titles[i]) + 4;
+			if (column < at)
+				return app_key(app, '1' + i);
+		}
+		return 0;
+	}
+	unsigned first = main->row + app->first_row;
+	if (app->help || row < first || row >= main->row + main->rows || column >= main->columns)
+		return 0;
+	size_t to = app->top_row + (row - first);
+	if (app->focus == PANEL_TYPES && !app->detail)
+		app_select(app, to);
+	else if (app->focus == PANEL_TYPES && to < app->object_count)
+		app->chosen = to;
+	return 0;
 }
 
 /* ---- drawing ------------------------------------------------------------------------------- */
@@ -285,7 +379,7 @@ void app_draw(struct app *app)
 		view_status(app, grid, &layout->status);
 	}
 	/* Where there is no line for it, what was just said goes before the keys. */
-	if (layout->tier == TIER_SMALL && (app->typing || app->message[0]))
+	if (layout->tier == TIER_SMALL && (app->prompt || app->message[0]))
 		view_status(app, grid, &layout->footer);
 	else
 		view_footer(app, grid, &layout->footer);

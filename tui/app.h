@@ -10,6 +10,7 @@
 #include "layout.h"
 #include "model.h"
 #include "plot.h"
+#include "tui.h"
 
 /* X(NAME, heading, name of the column in `heapspy dump --sort`, NULL: there is none) */
 #define SORTS(X)                                                                                   \
@@ -43,6 +44,12 @@ enum order {
 	ORDER_COUNT
 };
 
+/* What keys are typed into. */
+enum prompt { PROMPT_NONE, PROMPT_FILTER, PROMPT_EXPORT, PROMPT_SNAPSHOT };
+
+/* Columns of the table of types. */
+enum column_set { COLUMNS_GROWTH, COLUMNS_OBJECTS, COLUMN_SETS };
+
 /* How many objects are asked for: of the largest, and drawn by lot. */
 enum { FEW_OBJECTS = 50, MANY_OBJECTS = 2000, PREVIEW_LENGTH = 400 };
 
@@ -55,6 +62,21 @@ enum request {
 	REQUEST_REPAINT = 16, /* whatever is on the terminal */
 	REQUEST_SUSPEND = 32,
 	REQUEST_LOOK = 64,    /* at objects of app->selected, app->object_limit of them */
+	REQUEST_FILE = 128,   /* app->prompt was answered: write app->path */
+	REQUEST_LOOKS = 256,  /* of the terminal: app->theme, app->mouse */
+};
+
+/* X(NAME, name) */
+#define THEMES(X)                                                                                  \
+	X(DEFAULT, "colours of the terminal")                                                      \
+	X(BLUE_YELLOW, "blue and yellow")                                                          \
+	X(MONO, "no colours")
+
+enum theme {
+#define X(name, title) THEME_##name,
+	THEMES(X)
+#undef X
+	THEME_COUNT
 };
 
 struct app {
@@ -74,7 +96,16 @@ struct app {
 	bool reverse;
 	enum since since;
 	char filter[64];
-	bool typing; /* keys go to the filter */
+	enum prompt prompt;
+	char path[256];        /* that is typed, or was */
+	enum tui_format format;
+	bool exists;           /* it does: is it to be replaced? */
+	bool replace;
+	enum column_set column_set;
+	bool growing;          /* nothing but types that grew since the baseline */
+	bool at_work;          /* nothing but threads that do something */
+	enum theme theme;
+	bool mouse;
 	struct heapspy_census *shown;
 	struct growth *source; /* all of them, as when they were frozen */
 	size_t source_count;
@@ -82,6 +113,8 @@ struct app {
 	size_t row_count;
 	uint64_t selected;     /* address of the type that is, 0: the first row */
 	size_t top;            /* first row on the screen */
+	unsigned first_row;    /* where the rows of the main panel begin in it, */
+	size_t top_row;        /* and which one is there: for clicks */
 	bool detail;           /* the selected type alone, */
 	bool object;           /* and all that is known of one of its objects */
 	enum order order;
@@ -91,7 +124,7 @@ struct app {
 	size_t scroll;         /* of the other panels, and of help */
 	unsigned page;         /* rows that the focused panel had when it was drawn */
 	size_t length;         /* of that many */
-	char message[200];     /* in the status line until the next key */
+	char message[400];     /* in the status line until the next key */
 };
 
 /* False without memory. */
@@ -104,6 +137,12 @@ void app_take(struct app *app, struct heapspy_sample *sample);
 
 /* What the key asks for. Keys are code points, or those of keymap.h. */
 unsigned app_key(struct app *app, uint32_t key);
+
+/* What became of REQUEST_FILE. */
+void app_file_done(struct app *app, enum tui_saved saved, const char *text);
+
+/* A click, with the mouse on. */
+unsigned app_click(struct app *app, unsigned row, unsigned column);
 
 /* Draw app->grid, which was resized to the size of the screen. */
 void app_draw(struct app *app);

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "app.h"
+#include "export.h"
 #include "text.h"
 
 enum { CTRL_C = 3, CTRL_L = 12, CTRL_Z = 26 };
@@ -180,7 +182,7 @@ static unsigned filter(struct app *app, uint32_t key)
 	(void)key;
 	focus(app, PANEL_TYPES);
 	app->detail = false;
-	app->typing = true;
+	app->prompt = PROMPT_FILTER;
 	return 0;
 }
 
@@ -192,12 +194,40 @@ static unsigned freeze(struct app *app, uint32_t key)
 	return 0;
 }
 
+static unsigned next_columns(struct app *app, uint32_t key)
+{
+	static const char *const said[COLUMN_SETS] = {
+	    "columns: how types change",
+	    "columns: what their objects are like",
+	};
+	(void)key;
+	app->column_set = (enum column_set)((app->column_set + 1) % COLUMN_SETS);
+	snprintf(app->message, sizeof(app->message), "%s", said[app->column_set]);
+	return 0;
+}
+
+/* The leak report: what grew since the baseline, by how much. */
+static unsigned show_growing(struct app *app, uint32_t key)
+{
+	focus(app, PANEL_TYPES);
+	app->detail = false;
+	app->growing = !app->growing;
+	app->since = app->growing ? SINCE_BASELINE : SINCE_MINUTE;
+	app->sort = app->growing ? SORT_SIZE_CHANGE : SORT_SIZE;
+	app->reverse = false;
+	app->selected = 0;
+	app_sort(app);
+	(void)key;
+	return 0;
+}
+
 static unsigned set_baseline(struct app *app, uint32_t key)
 {
 	char text[TEXT_SIZE];
 	(void)key;
 	model_set_baseline(&app->model);
 	app->since = SINCE_BASELINE;
+	app->selected = app->growing ? 0 : app->selected;
 	for (size_t i = 0; i < app->source_count; i++) {
 		app->source[i].base_objects = 0;
 		app->source[i].base_bytes = 0;
@@ -254,6 +284,72 @@ static unsigned next_glyphs(struct app *app, uint32_t key)
 	return 0;
 }
 
+static unsigned next_theme(struct app *app, uint32_t key)
+{
+	static const char *const names[THEME_COUNT] = {
+#define X(name, title) [THEME_##name] = title,
+	    THEMES(X)
+#undef X
+	};
+	(void)key;
+	app->theme = (enum theme)((app->theme + 1) % THEME_COUNT);
+	snprintf(app->message, sizeof(app->message), "theme: %s", names[app->theme]);
+	return REQUEST_LOOKS;
+}
+
+static unsigned toggle_mouse(struct app *app, uint32_t key)
+{
+	(void)key;
+	app->mouse = !app->mouse;
+	snprintf(app->message, sizeof(app->message),
+		 app->mouse ? "mouse: clicks select, the wheel moves; with Shift it marks text"
+			    : "mouse: it is the terminal's");
+	return REQUEST_LOOKS;
+}
+
+static unsigned filter_threads(struct app *app, uint32_t key)
+{
+	(void)key;
+	focus(app, PANEL_THREADS);
+	app->at_work = !app->at_work;
+	snprintf(app->message, sizeof(app->message),
+		 app->at_work ? "threads that run, or hold the GIL" : "all threads");
+	return 0;
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* "heapspy-48211-types-20260901T120731Z", which no other is likely to have. */
+static void suggest_path(struct app *app, const char *view, const char *ending)
+{
+	time_t seconds = (time_t)app->now;
+	struct tm parts = {0};
+	char time[32];
+	gmtime_r(&seconds, &parts);
+	strftime(time, sizeof(time), "%Y%m%dT%H%M%SZ", &parts);
+	snprintf(app->path, sizeof(app->path), "heapspy-%d-%s-%s%s",
+		 (int)app->model.target->pid, view, time, ending);
+}
+
+static unsigned export(struct app *app, uint32_t key)
+{
+	app->prompt = PROMPT_EXPORT;
+	app->exists = false;
+	app->format = key == 'e' ? TUI_JSON : TUI_CSV;
+	app->help = false;
+	suggest_path(app, export_view_name(app), key == 'e' ? ".json" : ".csv");
+	return 0;
+}
+
+static unsigned snapshot(struct app *app, uint32_t key)
+{
+	(void)key;
+	app->prompt = PROMPT_SNAPSHOT;
+	app->exists = false;
+	suggest_path(app, "heap", ".core");
+	return 0;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static unsigned walk(struct app *app, uint32_t key)
@@ -298,21 +394,31 @@ static unsigned copy(struct app *app, uint32_t key)
 #undef X
 	};
 	(void)key;
+	static const struct {
+		const char *name, *rest;
+	} commands[PANEL_COUNT] = {
+	    [PANEL_TYPES] = {"dump", ""},       [PANEL_GC] = {"gc", " 1s"},
+	    [PANEL_ALLOCATOR] = {"dump", " -v"}, [PANEL_THREADS] = {"stack", ""},
+	    [PANEL_MEMORY] = {"dump", " -v"},    [PANEL_LOG] = {"top", " --plain"},
+	};
 	int pid = (int)app->model.target->pid;
 	const char *column = columns[app->sort];
-	char filter_text[100] = "", sort_text[40] = "", quoted[80];
+	char filter_text[180] = "", sort_text[40] = "", quoted[150];
 	if (app->filter[0] && app->filter[0] != '!' && app->filter[0] != '~') {
 		quote(quoted, sizeof(quoted), app->filter);
 		snprintf(filter_text, sizeof(filter_text), " --filter '*%s*'", quoted);
 	}
 	if (column)
 		snprintf(sort_text, sizeof(sort_text), " --sort %s", column);
-	if (app->focus == PANEL_GC)
-		snprintf(app->message, sizeof(app->message), "copied: heapspy gc %d 1s", pid);
-	else
-		snprintf(app->message, sizeof(app->message), "copied: heapspy dump %d%s%s", pid,
-			 app->focus == PANEL_TYPES ? sort_text : "",
-			 app->focus == PANEL_TYPES ? filter_text : "");
+	bool types = app->focus == PANEL_TYPES;
+	if (in_objects(app) && app->row_count) {
+		quote(quoted, sizeof(quoted), app->rows[app_selected(app)].type->name);
+		snprintf(sort_text, sizeof(sort_text), "%s", " --instances ");
+		snprintf(filter_text, sizeof(filter_text), "'%s'", quoted);
+	}
+	snprintf(app->message, sizeof(app->message), "copied: heapspy %s %d%s%s%s",
+		 commands[app->focus].name, pid, commands[app->focus].rest, types ? sort_text : "",
+		 types ? filter_text : "");
 	return REQUEST_COPY;
 }
 
@@ -355,6 +461,10 @@ const struct binding keymap[] = {
 	{{'b'}, "b", "baseline", "changes count from now on", set_baseline},
 	{{'d'}, "d", NULL, "changes per minute, since the last walk, since the baseline", change_mode},
 	{{' ', 'p'}, "Space p", "freeze", "freeze the table; plots go on", freeze},
+	{{'l'}, "l", "leaks", "leaks: types that grew since the baseline, by how much", show_growing},
+	{{'c'}, "c", NULL, "columns: how types change, what their objects are like", next_columns},
+	{{'e', 'E'}, "e E", "export", "export the view to a file: JSON, CSV; Tab: text", export},
+	{{'x'}, "x", NULL, "write a snapshot of the heap to a file", snapshot},
 	{{TUI_KEY_F5, 'w'}, "F5 w", NULL, "walk the heap now", walk},
 	{{'?', 'h', TUI_KEY_F1}, "? h F1", "help", "help: keys, marks, units", help},
 	{{'q', TUI_KEY_F10, CTRL_C}, "q F10 ^C", "quit", "quit", quit},
@@ -377,6 +487,9 @@ const struct binding keymap[] = {
 	{{'v'}, "v", NULL, "next curve: RSS, heap, live", next_curve},
 	{{'T'}, "T", NULL, "time that the plot spans: 1, 5, 15 minutes, an hour", next_span},
 	{{'g'}, "g", NULL, "glyphs of the plot: braille, blocks, ASCII", next_glyphs},
+	{{'t'}, "t", NULL, "threads at work alone, all threads", filter_threads},
+	{{'C'}, "C", NULL, "colours: of the terminal, blue and yellow, none", next_theme},
+	{{'m'}, "m", NULL, "mouse on, off", toggle_mouse},
 	{{'+', '-'}, "+ -", NULL, "walk the heap twice as often, half as often", change_interval},
 	{{'y'}, "y", NULL, "copy the equivalent command to the clipboard of the terminal", copy},
 	{{CTRL_L}, "^L", NULL, "paint the screen anew", repaint},

@@ -29,6 +29,7 @@ enum {
 	TUI_KEY_F1,
 	TUI_KEY_F5,
 	TUI_KEY_F10,
+	TUI_KEY_CLICK, /* of the mouse: terminal_click() says where */
 };
 
 struct binding {

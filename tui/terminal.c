@@ -94,6 +94,18 @@ static const struct {
 	[ROLE_SERIES3] = {COLOR_GREEN, 0},
 };
 
+/* Light blue and yellow are told apart by nearly everyone. */
+static const short blue_yellow[ROLE_COUNT] = {
+	[ROLE_TEXT] = -1,	       [ROLE_DIM] = -1,
+	[ROLE_ACCENT] = COLOR_CYAN,    [ROLE_GOOD] = COLOR_CYAN,
+	[ROLE_WARN] = COLOR_YELLOW,    [ROLE_BAD] = COLOR_YELLOW,
+	[ROLE_HEADER] = -1,	       [ROLE_SELECTION] = -1,
+	[ROLE_SELECTION_BAD] = COLOR_YELLOW, [ROLE_SERIES1] = COLOR_CYAN,
+	[ROLE_SERIES2] = COLOR_YELLOW, [ROLE_SERIES3] = -1,
+};
+
+static bool can_colour; /* it may, and the terminal can */
+
 static bool begin_colours(void)
 {
 	if (!has_colors() || start_color() == ERR || use_default_colors() == ERR)
@@ -118,7 +130,7 @@ bool terminal_begin(bool colour)
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen)
 		return false;
-	coloured = colour && begin_colours();
+	can_colour = coloured = colour && begin_colours();
 	raw();
 	noecho();
 	nonl();
@@ -171,6 +183,42 @@ void terminal_show(const struct grid *grid)
 	/* Screen readers and braille displays follow the cursor, invisible or not. */
 	move((int)grid->cursor_row, (int)grid->cursor_column);
 	refresh();
+}
+
+void terminal_looks(enum theme theme, bool mouse)
+{
+	coloured = can_colour && theme != THEME_MONO;
+	for (short i = 0; i < ROLE_COUNT && can_colour; i++)
+		init_pair((short)(i + 1), theme == THEME_BLUE_YELLOW ? blue_yellow[i] : looks[i].colour,
+			  -1);
+	mousemask(mouse ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
+	mouseinterval(0);
+	terminal_repaint();
+}
+
+static MEVENT click;
+static bool clicked;
+
+bool terminal_click(unsigned *ret_row, unsigned *ret_column)
+{
+	if (!clicked || click.y < 0 || click.x < 0)
+		return false;
+	*ret_row = (unsigned)click.y;
+	*ret_column = (unsigned)click.x;
+	clicked = false;
+	return true;
+}
+
+/* What an event of the mouse stands for, 0: nothing. */
+static uint32_t mouse_key(void)
+{
+	if (getmouse(&click) != OK)
+		return 0;
+	clicked = click.bstate & BUTTON1_PRESSED;
+	return click.bstate & BUTTON4_PRESSED	? TUI_KEY_UP
+	       : click.bstate & BUTTON5_PRESSED ? TUI_KEY_DOWN
+	       : clicked			? TUI_KEY_CLICK
+						: 0;
 }
 
 void terminal_repaint(void)
@@ -240,6 +288,9 @@ uint32_t terminal_key(void)
 			       : key == '\t'		  ? TUI_KEY_TAB
 			       : key == 0x7f || key == 8  ? TUI_KEY_BACKSPACE
 							  : (uint32_t)key;
+		uint32_t of_mouse = key == KEY_MOUSE ? mouse_key() : 0;
+		if (of_mouse)
+			return of_mouse;
 		for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 			if (keys[i].from == key)
 				return keys[i].to;

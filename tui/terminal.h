@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app.h"
 #include "grid.h"
 
 /* False where the terminal is not known or cannot do what is needed. */
@@ -33,6 +34,12 @@ void terminal_suspend(void);
 
 /* Others had it, who may have changed its modes. */
 void terminal_resume(void);
+
+/* The colours of a theme; and whether clicks and the wheel are ours. */
+void terminal_looks(enum theme theme, bool mouse);
+
+/* Where the last click was. False: there was none. */
+bool terminal_click(unsigned *ret_row, unsigned *ret_column);
 
 /* Ask the terminal to put a text into its clipboard (OSC 52). */
 void terminal_copy(const char *text);

@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "export.h"
 #include "keymap.h"
 #include "plain.h"
 #include "terminal.h"
+#include "text.h"
 
 /* ---- signals: handlers set flags and wake the loop ---------------------------------------- */
 
@@ -125,10 +127,77 @@ static void fulfil(struct app *app, struct heapspy_sampler *sampler, unsigned re
 	}
 	if (requests & REQUEST_COPY)
 		terminal_copy(app->message + strlen("copied: "));
+	if (requests & REQUEST_LOOKS)
+		terminal_looks(app->theme, app->mouse);
 	if (requests & REQUEST_REPAINT)
 		terminal_repaint();
 	if (requests & REQUEST_SUSPEND)
 		terminal_suspend();
+}
+
+/* ---- files that the user asked for ---------------------------------------------------------- */
+
+static void export(struct app *app, const struct tui_files *files)
+{
+	struct tui_table table;
+	char text[400], why[256] = "there is no memory";
+	enum tui_saved saved = TUI_FAILED;
+	if (export_make(app, &table)) {
+		saved = files->save(files->context, app->path, app->replace, app->format, &table,
+				    why, sizeof(why));
+		snprintf(text, sizeof(text), "written: %s, %zu rows", app->path, table.row_count);
+		export_fini(&table);
+	}
+	app_file_done(app, saved, saved == TUI_SAVED ? text : saved == TUI_EXISTS ? "" : why);
+}
+
+/* The snapshot that is being written, by the sampler; 0: none is. */
+static uint64_t saving;
+static char saving_to[256];
+
+static void begin_snapshot(struct app *app, struct heapspy_sampler *sampler,
+			   const struct tui_files *files)
+{
+	char text[400], why[256] = "another snapshot is being written";
+	struct heapspy_snapshot_options options = {.without_text = app->without_text};
+	enum tui_saved opened = TUI_FAILED;
+	int fd;
+	if (!saving)
+		opened = files->open(files->context, app->path, app->replace, &fd, why, sizeof(why));
+	if (opened == TUI_SAVED) {
+		snprintf(saving_to, sizeof(saving_to), "%s", app->path);
+		saving = heapspy_sampler_save(sampler, &options, fd);
+	}
+	snprintf(text, sizeof(text), "writing %s", app->path);
+	app_file_done(app, opened, opened == TUI_SAVED ? text : opened == TUI_EXISTS ? "" : why);
+}
+
+static void end_snapshot(struct app *app, const struct heapspy_saved *saved,
+			 const struct tui_files *files)
+{
+	char why[256] = "", bytes[TEXT_SIZE], seconds[TEXT_SIZE];
+	bool written = !saved->trouble;
+	enum tui_saved closed = files->close(files->context, written, why, sizeof(why));
+	saving = 0;
+	if (!written)
+		snprintf(app->message, sizeof(app->message), "no snapshot: %s", saved->trouble);
+	else if (closed != TUI_SAVED)
+		snprintf(app->message, sizeof(app->message), "%s", why);
+	else
+		snprintf(app->message, sizeof(app->message), "written: %s on disk in %s: %s",
+			 text_bytes(bytes, saved->snapshot.stored),
+			 text_seconds(seconds, saved->snapshot.duration), saving_to);
+}
+
+static void write_file(struct app *app, struct heapspy_sampler *sampler,
+		       const struct tui_files *files)
+{
+	if (!files)
+		app_file_done(app, TUI_FAILED, "nothing can be written here");
+	else if (app->prompt == PROMPT_SNAPSHOT)
+		begin_snapshot(app, sampler, files);
+	else
+		export(app, files);
 }
 
 static bool draw(struct app *app)
@@ -158,14 +227,22 @@ static void run_screen(struct app *app, struct heapspy_sampler *sampler,
 		/* The age of what is old is shown, by the second. */
 		bool on = wait_for(sampler, true, is_gone(app) ? -1 : 1000);
 		changed = take_sample(app, sampler) || resized || continued;
+		const struct heapspy_sample *sample = app->model.sample;
+		if (saving && sample && sample->saved && sample->saved->number == saving)
+			end_snapshot(app, sample->saved, options->files);
 		if (continued)
 			terminal_resume();
 		resized = continued = 0;
 		for (uint32_t key; (key = terminal_key());) {
-			unsigned requests = app_key(app, key);
+			unsigned row, column;
+			unsigned requests = key == TUI_KEY_CLICK && terminal_click(&row, &column)
+						    ? app_click(app, row, column)
+						    : app_key(app, key);
 			if (requests & REQUEST_QUIT)
 				return;
 			fulfil(app, sampler, requests);
+			if (requests & REQUEST_FILE)
+				write_file(app, sampler, options->files);
 			changed = true;
 		}
 		if (!on)

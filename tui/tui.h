@@ -12,7 +12,61 @@
 
 #include <heapspy/sampler.h>
 
+/* ---- files that the user asks for ---------------------------------------------------- */
+
+enum tui_format { TUI_JSON, TUI_CSV, TUI_TEXT, TUI_FORMATS };
+
+enum tui_kind {
+	TUI_NAME,         /* text; NULL: not known */
+	TUI_COUNT,        /* natural; HEAPSPY_UNKNOWN: not known */
+	TUI_CHANGE,       /* real, rounded */
+	TUI_SIGNED,       /* integer */
+	TUI_BYTES,        /* natural */
+	TUI_BYTES_CHANGE, /* real, rounded */
+	TUI_ADDRESS,      /* natural */
+	TUI_RATIO,        /* real */
+	TUI_TIME,         /* real: seconds since the epoch */
+	TUI_FLAG,         /* natural */
+};
+
+struct tui_column {
+	const char *key; /* its name in JSON and CSV, and in capitals over the text */
+	enum tui_kind kind;
+};
+
+union tui_value {
+	const char *text;
+	uint64_t natural;
+	int64_t integer;
+	double real;
+};
+
+/* A view as a table: what it shows, all of it. */
+struct tui_table {
+	const char *view; /* "types" */
+	double time;      /* of the data */
+	const struct tui_column *columns;
+	size_t column_count, row_count;
+	union tui_value *values; /* row by row */
+};
+
+enum tui_saved { TUI_SAVED, TUI_EXISTS, TUI_FAILED };
+
+/* Who writes files. A file is whole or not there; one that exists is replaced only where
+ * that is asked for. `why` says what is wrong, in a line. */
+struct tui_files {
+	void *context;
+	enum tui_saved (*save)(void *context, const char *path, bool replace, enum tui_format format,
+			       const struct tui_table *table, char *why, size_t size);
+	/* A private file for a snapshot, one at a time; it stays open until close(). */
+	enum tui_saved (*open)(void *context, const char *path, bool replace, int *ret_fd, char *why,
+			       size_t size);
+	/* With `keep` it gets its name, else it is gone. */
+	enum tui_saved (*close)(void *context, bool keep, char *why, size_t size);
+};
+
 struct tui_options {
+	const struct tui_files *files; /* NULL: nothing can be written */
 	bool plain;    /* lines, one after the other, instead of a screen */
 	bool ascii;    /* nothing but ASCII */
 	bool colour;

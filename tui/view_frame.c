@@ -238,12 +238,34 @@ void view_tabs(struct app *app, struct grid *grid, const struct rect *rect)
 		grid_right(grid, rect, 0, rect->columns, ROLE_DIM, right);
 }
 
+/* The end of what is typed is seen, whatever else there is room for. */
+static void draw_prompt(struct grid *grid, const struct rect *rect, const char *what,
+			const char *how, const char *path, const char *keys)
+{
+	unsigned column = grid_print(grid, rect, 0, 0, ROLE_ACCENT, "%s%s%s to: ", what,
+				     *how ? " " : "", how);
+	unsigned room = rect->columns > column + 1 ? rect->columns - column - 1 : 0;
+	while (text_columns(path) > room)
+		text_next(&path);
+	column = grid_print(grid, rect, 0, column, ROLE_ACCENT, "%s_", path);
+	if (column + strlen(keys) <= rect->columns)
+		grid_text(grid, rect, 0, column, ROLE_ACCENT, keys);
+}
+
 void view_status(struct app *app, struct grid *grid, const struct rect *rect)
 {
 	const struct heapspy_sample *sample = app->model.sample;
 	const struct growth *suspect = model_suspect(&app->model);
 	char rate[TEXT_SIZE], bytes[TEXT_SIZE];
-	if (app->typing)
+	static const char *const formats[TUI_FORMATS] = {"JSON", "CSV", "text"};
+	if (app->exists)
+		grid_print(grid, rect, 0, 0, ROLE_WARN, "%s exists: y replaces it", app->path);
+	else if (app->prompt == PROMPT_EXPORT)
+		draw_prompt(grid, rect, "export", formats[app->format], app->path,
+			    "   Tab format  Esc no");
+	else if (app->prompt == PROMPT_SNAPSHOT)
+		draw_prompt(grid, rect, "snapshot of the heap", "", app->path, "   Esc no");
+	else if (app->prompt == PROMPT_FILTER)
 		grid_print(grid, rect, 0, 0, ROLE_ACCENT, "filter: %s_   Enter keep   Esc clear",
 			   app->filter);
 	else if (app->message[0])

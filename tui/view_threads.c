@@ -65,6 +65,26 @@ static void draw_stack(struct grid *grid, const struct rect *rect,
 	}
 }
 
+/* Does it run, or wait for what holds others up? */
+static bool is_at_work(const struct heapspy_thread *thread)
+{
+	return thread->holds_gil || thread->state == HEAPSPY_THREAD_RUNNING ||
+	       thread->state == HEAPSPY_THREAD_BLOCKED;
+}
+
+enum { MOST_THREADS = 4096 };
+
+/* Those that are shown, and how many. */
+static size_t choose_threads(const struct app *app, const struct heapspy_threads *threads,
+			     const struct heapspy_thread **chosen)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < threads->count && count < MOST_THREADS; i++)
+		if (!app->at_work || is_at_work(&threads->items[i]))
+			chosen[count++] = &threads->items[i];
+	return count;
+}
+
 void view_threads(struct app *app, struct grid *grid, const struct rect *rect, bool focused)
 {
 	const struct heapspy_sample *sample = app->model.sample;
@@ -72,27 +92,30 @@ void view_threads(struct app *app, struct grid *grid, const struct rect *rect, b
 		grid_text(grid, rect, 0, 1, ROLE_DIM, "the threads have not been read yet");
 		return;
 	}
-	const struct heapspy_threads *threads = &sample->stacks->stack.threads;
+	static const struct heapspy_thread *shown[MOST_THREADS];
+	size_t count = choose_threads(app, &sample->stacks->stack.threads, shown);
 	size_t chosen = focused ? app->scroll : 0;
-	if (chosen >= threads->count)
-		chosen = threads->count ? threads->count - 1 : 0;
+	if (chosen >= count)
+		chosen = count ? count - 1 : 0;
 	if (focused) {
 		app->page = 1; /* a thread is chosen, the list follows */
-		app->length = threads->count;
+		app->length = count;
 	}
 	grid_text(grid, rect, 0, 6, ROLE_HEADER, "TID");
 	grid_text(grid, rect, 0, 10, ROLE_HEADER, "NAME");
 	grid_text(grid, rect, 0, 26, ROLE_HEADER, "STATE");
 	grid_text(grid, rect, 0, 35, ROLE_HEADER, "TOP FRAME");
+	if (app->at_work)
+		grid_print(grid, rect, 0, 46, ROLE_WARN, "%zu of %zu: at work (t)", count,
+			   sample->stacks->stack.threads.count);
 	unsigned rows = rect->rows - 1 > 4 ? (rect->rows - 1) / 2 : rect->rows - 1;
-	rows = threads->count < rows ? (unsigned)threads->count : rows;
+	rows = count < rows ? (unsigned)count : rows;
 	size_t first = rows && chosen >= rows ? chosen - rows + 1 : 0;
 	for (unsigned i = 0; i < rows; i++)
-		draw_thread(grid, rect, i + 1, &threads->items[first + i],
-			    focused && first + i == chosen);
-	if (chosen < threads->count && rows + 2 < rect->rows) {
+		draw_thread(grid, rect, i + 1, shown[first + i], focused && first + i == chosen);
+	if (chosen < count && rows + 2 < rect->rows) {
 		struct rect rest = {rect->row + rows + 2, rect->column, rect->rows - rows - 2,
 				    rect->columns};
-		draw_stack(grid, &rest, &threads->items[chosen]);
+		draw_stack(grid, &rest, shown[chosen]);
 	}
 }

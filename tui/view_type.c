@@ -187,6 +187,8 @@ static void draw_objects(struct app *app, struct grid *grid, const struct rect *
 	if (column + text_columns(text) + 2 < rect->columns)
 		grid_right(grid, rect, 0, rect->columns, ROLE_DIM, text);
 	draw_headings(grid, &list, 1);
+	app->first_row = rect->row - app->layout.main.row + 2;
+	app->top_row = first;
 	for (size_t i = first; i < end; i++)
 		draw_object(grid, &list, 2 + (unsigned)(i - first), app->objects[i],
 			    i == app->chosen);

@@ -14,17 +14,26 @@ enum column {
 	COLUMN_COUNT_CHANGE,
 	COLUMN_SIZE,
 	COLUMN_SIZE_CHANGE,
+	COLUMN_MEAN,
+	COLUMN_OWNED,
+	COLUMN_TRACKED,
+	COLUMN_PINNING,
 	COLUMN_SHARE,
 	COLUMNS
 };
 
+/* `dispensable`: of each set of columns; NEVER: it is not in it. */
+enum { NEVER = 9 };
+
 static const struct {
-	unsigned width, dispensable;
-	enum sort sort;
+	const char *heading; /* NULL: what changes are since */
+	unsigned width, dispensable[COLUMN_SETS];
 } columns[COLUMNS] = {
-	[COLUMN_COUNT_] = {12, 0, SORT_OBJECTS}, [COLUMN_COUNT_CHANGE] = {10, 1, SORT_OBJECTS_CHANGE},
-	[COLUMN_SIZE] = {9, 0, SORT_SIZE},	     [COLUMN_SIZE_CHANGE] = {10, 2, SORT_SIZE_CHANGE},
-	[COLUMN_SHARE] = {6, 3, SORT_COUNT},
+	[COLUMN_COUNT_] = {"COUNT", 12, {0, 0}},   [COLUMN_COUNT_CHANGE] = {NULL, 10, {1, NEVER}},
+	[COLUMN_SIZE] = {"SIZE", 9, {0, 0}},       [COLUMN_SIZE_CHANGE] = {NULL, 10, {2, NEVER}},
+	[COLUMN_MEAN] = {"MEAN", 8, {NEVER, 1}},   [COLUMN_OWNED] = {"OWNED", 9, {NEVER, 3}},
+	[COLUMN_TRACKED] = {"TRACKED", 12, {NEVER, 3}},
+	[COLUMN_PINNING] = {"PINNING", 9, {NEVER, 2}}, [COLUMN_SHARE] = {"%", 6, {3, 4}},
 };
 
 enum { LEAST_NAME = 18 };
@@ -36,12 +45,12 @@ static const char *const headings[SORT_COUNT] = {
 };
 
 /* Room for the name, and which columns are shown. */
-static unsigned choose_columns(unsigned width, bool shown[COLUMNS])
+static unsigned choose_columns(enum column_set set, unsigned width, bool shown[COLUMNS])
 {
-	for (unsigned most = 4; most > 0; most--) {
+	for (unsigned most = 5; most > 0; most--) {
 		unsigned taken = 0;
 		for (unsigned i = 0; i < COLUMNS; i++) {
-			shown[i] = columns[i].dispensable < most;
+			shown[i] = columns[i].dispensable[set] < most;
 			taken += shown[i] ? columns[i].width : 0;
 		}
 		if (taken + LEAST_NAME <= width || most == 1)
@@ -68,6 +77,8 @@ static void draw_title(struct app *app, struct grid *grid, const struct rect *re
 	snprintf(text, sizeof(text), "sort %s %s  filter %s  %zu of %zu", headings[app->sort],
 		 app->reverse != (app->sort == SORT_NAME) ? "^" : "v",
 		 app->filter[0] ? app->filter : "none", app->row_count, app->source_count);
+	if (app->growing)
+		grid_text(grid, rect, 0, 6, ROLE_BAD, "growing (l)");
 	grid_text(grid, rect, 0, 0, ROLE_HEADER, "Types");
 	if (text_columns(text) + 8 <= rect->columns)
 		grid_right(grid, rect, 0, rect->columns, ROLE_DIM, text);
@@ -78,12 +89,31 @@ static void draw_headings(struct app *app, struct grid *grid, const struct rect 
 {
 	char texts[COLUMNS][TEXT_SIZE];
 	grid_text(grid, rect, 1, 2, ROLE_HEADER, "TYPE");
-	strcpy(texts[COLUMN_COUNT_], "COUNT");
-	strcpy(texts[COLUMN_SIZE], "SIZE");
-	strcpy(texts[COLUMN_SHARE], "%");
-	snprintf(texts[COLUMN_COUNT_CHANGE], TEXT_SIZE, "+/-%s", since_names[app->since]);
-	snprintf(texts[COLUMN_SIZE_CHANGE], TEXT_SIZE, "+/-%s", since_names[app->since]);
+	for (unsigned i = 0; i < COLUMNS; i++)
+		snprintf(texts[i], TEXT_SIZE, "%s%s", columns[i].heading ? columns[i].heading : "+/-",
+			 columns[i].heading ? "" : since_names[app->since]);
 	put_columns(grid, rect, 1, ROLE_HEADER, shown, texts);
+}
+
+/* Of a type, or of several summed up; `all` is the size of the heap. */
+static void write_columns(const struct app *app, const struct growth *growth,
+			  char texts[COLUMNS][TEXT_SIZE])
+{
+	const struct heapspy_type *type = growth->type;
+	uint64_t all = app->shown->dump->total.bytes;
+	uint64_t mean = type->objects && type->objects != HEAPSPY_UNKNOWN
+				? type->bytes / type->objects
+				: HEAPSPY_UNKNOWN;
+	text_count(texts[COLUMN_COUNT_], type->objects);
+	text_bytes(texts[COLUMN_SIZE], type->bytes);
+	text_change(texts[COLUMN_COUNT_CHANGE], growth_objects(growth, app->since));
+	text_bytes_change(texts[COLUMN_SIZE_CHANGE], growth_bytes(growth, app->since));
+	text_bytes(texts[COLUMN_MEAN], mean);
+	text_bytes(texts[COLUMN_OWNED], type->owned);
+	text_count(texts[COLUMN_TRACKED], type->gc_objects);
+	text_count(texts[COLUMN_PINNING], type->pinning);
+	snprintf(texts[COLUMN_SHARE], TEXT_SIZE, "%.1f",
+		 all ? 100.0 * (double)type->bytes / (double)all : 0);
 }
 
 static void draw_row(struct app *app, struct grid *grid, const struct rect *rect, unsigned row,
@@ -92,19 +122,13 @@ static void draw_row(struct app *app, struct grid *grid, const struct rect *rect
 {
 	char texts[COLUMNS][TEXT_SIZE];
 	const struct heapspy_type *type = growth->type;
-	uint64_t all = app->shown->dump->total.bytes;
 	bool suspect = growth_is_suspect(growth);
 	enum role role = suspect ? ROLE_BAD : ROLE_TEXT;
 	grid_text(grid, rect, row, 0, ROLE_TEXT, selected ? ">" : " ");
 	grid_text(grid, rect, row, 1, role, suspect ? "!" : type->gc_objects == 0 ? "~" : " ");
 	if (name > 3)
 		grid_middle(grid, rect, row, 2, name - 3, role, type->name);
-	text_count(texts[COLUMN_COUNT_], type->objects);
-	text_bytes(texts[COLUMN_SIZE], type->bytes);
-	text_change(texts[COLUMN_COUNT_CHANGE], growth_objects(growth, app->since));
-	text_bytes_change(texts[COLUMN_SIZE_CHANGE], growth_bytes(growth, app->since));
-	snprintf(texts[COLUMN_SHARE], TEXT_SIZE, "%.1f",
-		 all ? 100.0 * (double)type->bytes / (double)all : 0);
+	write_columns(app, growth, texts);
 	put_columns(grid, rect, row, role, shown, texts);
 	if (selected)
 		grid_select_row(grid, rect, row);
@@ -123,6 +147,9 @@ static void draw_rest(struct app *app, struct grid *grid, const struct rect *rec
 			continue;
 		rest.objects += one->type->objects == HEAPSPY_UNKNOWN ? 0 : one->type->objects;
 		rest.bytes += one->type->bytes == HEAPSPY_UNKNOWN ? 0 : one->type->bytes;
+		rest.owned += one->type->owned;
+		rest.gc_objects += one->type->gc_objects;
+		rest.pinning += one->type->pinning;
 		growth.minute_objects += one->minute_objects;
 		growth.minute_bytes += one->minute_bytes;
 		growth.last_objects += one->last_objects;
@@ -130,23 +157,17 @@ static void draw_rest(struct app *app, struct grid *grid, const struct rect *rec
 		growth.base_objects += one->base_objects;
 		growth.base_bytes += one->base_bytes;
 	}
-	uint64_t all = app->shown->dump->total.bytes;
 	snprintf(title, sizeof(title), "(%zu more types)", app->row_count - (end - first));
 	if (name > 3)
 		grid_middle(grid, rect, row, 2, name - 3, ROLE_DIM, title);
-	text_count(texts[COLUMN_COUNT_], rest.objects);
-	text_bytes(texts[COLUMN_SIZE], rest.bytes);
-	text_change(texts[COLUMN_COUNT_CHANGE], growth_objects(&growth, app->since));
-	text_bytes_change(texts[COLUMN_SIZE_CHANGE], growth_bytes(&growth, app->since));
-	snprintf(texts[COLUMN_SHARE], TEXT_SIZE, "%.1f",
-		 all ? 100.0 * (double)rest.bytes / (double)all : 0);
+	write_columns(app, &growth, texts);
 	put_columns(grid, rect, row, ROLE_DIM, shown, texts);
 }
 
 void view_types(struct app *app, struct grid *grid, const struct rect *rect, bool focused)
 {
 	bool shown[COLUMNS];
-	unsigned name = choose_columns(rect->columns, shown);
+	unsigned name = choose_columns(app->column_set, rect->columns, shown);
 	(void)focused;
 	draw_title(app, grid, rect);
 	draw_headings(app, grid, rect, shown);
@@ -168,6 +189,8 @@ void view_types(struct app *app, struct grid *grid, const struct rect *rect, boo
 		app->top = app->row_count > rows ? app->row_count - rows : 0;
 	app->page = rows;
 	app->length = app->row_count;
+	app->first_row = 2;
+	app->top_row = app->top;
 	size_t end = app->top + rows < app->row_count ? app->top + rows : app->row_count;
 	for (size_t i = app->top; i < end; i++)
 		draw_row(app, grid, rect, 2 + (unsigned)(i - app->top), &app->rows[i],

@@ -13,6 +13,7 @@
 #include "cmd/page.h"
 #include "cmd/progress.h"
 #include "cmd/target.h"
+#include "cmd/top_files.h"
 
 DEFINE_CLEANUP(struct heapspy_sampler *, heapspy_sampler_stop)
 DEFINE_CLEANUP(struct launch *, launch_free)
@@ -118,6 +119,8 @@ static struct heapspy_error *run(const struct options *options)
 	    .screen = !plain,
 	};
 	struct heapspy *heapspy = NULL;
+	/* Until the sampler has stopped it writes there. */
+	CLEANUP(top_files_fini) struct top_files files = {0};
 	CLEANUP(launch_freep) struct launch *launch = NULL;
 	CLEANUP(heapspy_sampler_stopp) struct heapspy_sampler *sampler = NULL;
 	struct heapspy_error *error = check(options);
@@ -130,6 +133,9 @@ static struct heapspy_error *run(const struct options *options)
 			launch_tell(launch);
 		return error;
 	}
+	top_files_init(&files, heapspy_target_info(heapspy), heapspy_python_info(heapspy),
+		       options->ascii);
+	view.files = &files.files;
 	struct tui_end end;
 	tui_run(sampler, heapspy_target_info(heapspy), heapspy_python_info(heapspy), &view, &end);
 	return conclude(options, launch, &end, plain);

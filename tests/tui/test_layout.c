@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "export.h"
 #include "keymap.h"
 #include "scripted.h"
 #include "text.h"
@@ -119,7 +120,7 @@ static void test_keys(void **state)
 
 	/* Letters are the filter's while it is typed. */
 	assert_int_equal(scripted_keys(&app, "/q\b"), 0);
-	assert_true(app.typing);
+	assert_int_equal(app.prompt, PROMPT_FILTER);
 	scripted_keys(&app, "entry\n");
 	assert_int_equal(app.row_count, 1);
 	scripted_keys(&app, "\n");
@@ -131,6 +132,18 @@ static void test_keys(void **state)
 	assert_int_equal(app.row_count, 2);
 	scripted_keys(&app, "/\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b~(\n");
 	assert_int_equal(app.row_count, app.source_count);
+
+	/* Each view has its command. */
+	static const char *const commands[PANEL_COUNT] = {
+	    "dump 48211 --sort bytes", "gc 48211 1s", "dump 48211 -v", "stack 48211",
+	    "dump 48211 -v", "top 48211 --plain",
+	};
+	for (unsigned i = 0; i < PANEL_COUNT; i++) {
+		char key[] = {(char)('1' + i), 'y', 0};
+		assert_int_equal(scripted_keys(&app, key), REQUEST_COPY);
+		assert_string_equal(app.message + strlen("copied: heapspy "), commands[i]);
+	}
+	scripted_keys(&app, "1");
 
 	/* What is selected stays so when the order changes. */
 	scripted_keys(&app, "\033\2\2");
@@ -151,6 +164,98 @@ static void test_keys(void **state)
 		scripted_keys(&app, "\t");
 		assert_int_equal(app.focus, (i + 1) % PANEL_COUNT);
 	}
+	app_fini(&app);
+}
+
+/* A name is asked for, and nothing is replaced that is there, unless that is wanted. */
+static void test_files(void **state)
+{
+	struct app app;
+	struct tui_table table;
+	(void)state;
+	scripted_app(&app, 60);
+	scripted_draw(&app, 24, 80);
+	assert_int_equal(scripted_keys(&app, "e"), 0);
+	assert_int_equal(app.prompt, PROMPT_EXPORT);
+	assert_string_equal(app.path, "heapspy-48211-types-20231114T221419Z.json");
+	scripted_keys(&app, "\t");
+	assert_int_equal(app.format, TUI_CSV);
+	assert_string_equal(app.path, "heapspy-48211-types-20231114T221419Z.csv");
+	scripted_keys(&app, "\t\t");
+	assert_int_equal(app.format, TUI_JSON);
+	for (unsigned i = 0; i < 50; i++)
+		scripted_keys(&app, "\b");
+	assert_string_equal(app.path, "");
+	app_key(&app, 'q');
+	app_key(&app, 0xe9);
+	app_key(&app, 0x4e2d);
+	assert_string_equal(app.path, "q\xc3\xa9\xe4\xb8\xad");
+	scripted_keys(&app, "\b\b");
+	assert_string_equal(app.path, "q");
+	assert_int_equal(scripted_keys(&app, "\n"), REQUEST_FILE);
+	assert_false(app.replace);
+	app_file_done(&app, TUI_EXISTS, "");
+	assert_int_equal(scripted_keys(&app, "q"), 0);
+	assert_int_equal(app.prompt, PROMPT_NONE);
+	scripted_keys(&app, "E");
+	assert_int_equal(app.format, TUI_CSV);
+	assert_int_equal(scripted_keys(&app, "\n"), REQUEST_FILE);
+	app_file_done(&app, TUI_EXISTS, "");
+	assert_int_equal(scripted_keys(&app, "y"), REQUEST_FILE);
+	assert_true(app.replace);
+	app_file_done(&app, TUI_SAVED, "written");
+	assert_string_equal(app.message, "written");
+	scripted_keys(&app, "x");
+	assert_int_equal(app.prompt, PROMPT_SNAPSHOT);
+	assert_string_equal(app.path, "heapspy-48211-heap-20231114T221419Z.core");
+	scripted_keys(&app, "\033");
+	assert_int_equal(app.prompt, PROMPT_NONE);
+	assert_int_equal(app_key(&app, TUI_KEY_F10), REQUEST_QUIT);
+
+	/* All of a view is in it. */
+	assert_true(export_make(&app, &table));
+	assert_int_equal(table.row_count, app.row_count);
+	assert_string_equal(table.values[2 * table.column_count].text, "app.cache.Entry");
+	assert_true(table.values[2 * table.column_count + 5].integer == 5 * 1020);
+	export_fini(&table);
+	scripted_keys(&app, "\2\2\n");
+	assert_true(export_make(&app, &table));
+	assert_string_equal(table.view, "objects");
+	assert_int_equal(table.row_count, 3);
+	assert_true(table.values[0].natural == 0x7f2a91d8f000);
+	export_fini(&table);
+	static const size_t rows[PANEL_COUNT] = {0, 3, 26, 7, HEAPSPY_MEMORY_KIND_COUNT, 2};
+	for (unsigned i = 1; i < PANEL_COUNT; i++) {
+		app.focus = (enum panel)i;
+		assert_true(export_make(&app, &table));
+		assert_int_equal(table.row_count, rows[i]);
+		export_fini(&table);
+	}
+	app_fini(&app);
+}
+
+static void test_leaks_and_clicks(void **state)
+{
+	struct app app;
+	(void)state;
+	scripted_app(&app, 60);
+	scripted_draw(&app, 24, 80);
+	scripted_keys(&app, "l");
+	assert_int_equal(app.row_count, 2);
+	for (size_t i = 0; i < app.row_count; i++)
+		assert_true(app.rows[i].base_bytes > 0);
+	assert_true(app.rows[0].base_bytes >= app.rows[1].base_bytes);
+	scripted_keys(&app, "l");
+	assert_int_equal(app.row_count, app.source_count);
+	scripted_draw(&app, 24, 80);
+	const struct rect *main = &app.layout.main;
+	app_click(&app, main->row + 5, 10);
+	assert_int_equal(app_selected(&app), 3);
+	app_click(&app, 0, 0);
+	assert_int_equal(app_selected(&app), 3);
+	app_click(&app, app.layout.tabs.row, 14);
+	assert_int_equal(app.focus, PANEL_GC);
+	app_click(&app, 1000, 1000);
 	app_fini(&app);
 }
 
@@ -200,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_size), cmocka_unit_test(test_every_size_drawn),
 	    cmocka_unit_test(test_keymap),     cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_files),      cmocka_unit_test(test_leaks_and_clicks),
 	    cmocka_unit_test(test_growth),     cmocka_unit_test(test_numbers),
 	};
 	setenv("TZ", "UTC", 1);

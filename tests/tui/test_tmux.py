@@ -151,6 +151,23 @@ KEYS = [
     ("p", "p", r"LIVE$"),
     ("F5", "F5", r"walking the heap"),
     ("w", "w", r"walking the heap"),
+    ("l", "l", r"^Types growing \(l\) [\s\S]*app\.cache\.Entry"),
+    ("l", "l", r"^Types  "),
+    ("c", "c", r"TYPE +COUNT +SIZE +MEAN"),
+    ("c", "c", r"TYPE +COUNT +\+/-"),
+    ("t", "t", r"threads that run, or hold the GIL"),
+    ("t", "t", r"all threads"),
+    ("1", "1", r"\[1 Types\]"),
+    ("C", "C", r"theme: blue and yellow"),
+    ("C", "C", r"theme: no colours"),
+    ("C", "C", r"theme: colours of the terminal"),
+    ("e", "e", r"export JSON to: heapspy-\d+-types-\w+\.json_"),
+    ("Tab", "Tab", r"export CSV to: heapspy-\d+-types-\w+\.csv_"),
+    ("Esc", "Escape", r"\A(?![\s\S]*export CSV)"),
+    ("E", "E", r"export CSV to: "),
+    ("Esc", "Escape", r"\A(?![\s\S]*export CSV)"),
+    ("x", "x", r"snapshot of the heap to: heapspy-\d+-heap-\w+\.core_"),
+    ("Esc", "Escape", r"\A(?![\s\S]*snapshot of the heap to)"),
     ("v", "v", r"^ *(heap|RSS) [│|]"),
     ("T", "T", r"the plot spans 15m00s"),
     ("g", "g", r"[▖▗▄▌▐▙▟█]"),
@@ -167,15 +184,21 @@ def help_keys(terminal: Terminal) -> set[str]:
     """The names of all keys, as help has them."""
     terminal.press("?")
     found = set()
-    for key in ("Home", "PageDown", "End"):
-        terminal.press(key)
-        screen = terminal.until(r"Nothing is written" if key != "Home" else r"^ Enter  ")
+    terminal.press("Home")
+    screen = terminal.until(r"^ Enter  ")
+    while True:
         table = screen.split("Help: ")[1].split("\n >  selected")[0]
         for line in table.splitlines():
             if re.match(r" \S", line) and line[19:20] == " " and line[20:21].strip():
                 found |= set(line[1:19].split())
-        if "Nothing is written" in screen and key == "Home":
+        if "Nothing is written" in screen:
             break
+        # A page goes on where the last line was.
+        last = [line for line in screen.splitlines()[:-1] if line.strip()][-1][1:40].strip()
+        first = re.escape([line for line in table.splitlines()[1:] if line.strip()][0][1:30].rstrip())
+        terminal.press("PageDown")
+        terminal.until_not(rf"\n {first}")
+        screen = terminal.until(re.escape(last))
     terminal.press("Escape")
     terminal.until(r"TYPE +COUNT")
     return found
@@ -204,7 +227,11 @@ def test_every_key(terminal, heapspy, target):
     assert terminal.asked("alternate_on") == "0"
     terminal.line("clear; fg")
     terminal.until(r"LIVE$")
-    driven |= {"/", "^Z"}
+    terminal.press("m")
+    terminal.until(r"mouse: clicks select")
+    terminal.press("m")
+    terminal.until(r"mouse: it is the terminal's")
+    driven |= {"/", "^Z", "m"}
 
     named = help_keys(terminal)
     ends = {"q": "q", "F10": "F10", "^C": "C-c"}
@@ -230,6 +257,88 @@ def test_resize(terminal, heapspy, target):
         terminal.tmux("resize-window", "-x", str(columns), "-y", str(rows))
         screen = terminal.until(seen)
         assert max(map(len, screen.splitlines())) <= columns
+    terminal.press("q")
+    terminal.assert_restored()
+
+
+def ask_for(terminal: Terminal, key: str, path: pathlib.Path) -> None:
+    """Answer the question for a file."""
+    terminal.press(key)
+    terminal.until(r" to: heapspy-\S+_")
+    terminal.press(*["BSpace"] * 60)
+    terminal.until(r" to: _")
+    terminal.type(str(path))
+    terminal.until(rf" to: {re.escape(str(path))[:40]}")
+
+
+def test_files(terminal, heapspy, target, tmp_path, monkeypatch):
+    """What is on the screen is in the file, whole or not at all, and nothing is replaced unasked."""
+    monkeypatch.chdir(tmp_path)
+    terminal.line(f"cd {tmp_path}")
+    start(terminal, heapspy, target, "--census", "1s")
+    for number, view in enumerate("types gc allocator threads memory log".split(), 1):
+        terminal.press(str(number))
+        path = pathlib.Path(f"{view}.json")
+        ask_for(terminal, "e", path)
+        terminal.press("Enter")
+        terminal.until(rf"written: {path}, \d+ rows")
+        document = heapspy.parse(path.read_text())
+        assert document["view"] == view and document["target"]["pid"] == target.pid
+        assert document["rows"] or view == "log"
+    rows = {row["type"]: row for row in heapspy.parse(pathlib.Path("types.json").read_text())["rows"]}
+    assert rows["app.cache.Entry"]["objects"] >= 20000 and rows["app.cache.Entry"]["bytes"] > 10**6
+
+    terminal.press("1")
+    ask_for(terminal, "e", pathlib.Path("types.json"))
+    terminal.press("Enter")
+    terminal.until(r"types\.json exists: y replaces it")
+    before = pathlib.Path("types.json").stat().st_ino
+    terminal.press("n")
+    terminal.until(r"it was left as it is")
+    assert pathlib.Path("types.json").stat().st_ino == before
+    ask_for(terminal, "e", pathlib.Path("types.json"))
+    terminal.press("Enter")
+    terminal.until(r"types\.json exists: y replaces it")
+    terminal.press("y")
+    terminal.until(r"written: types\.json")
+    assert pathlib.Path("types.json").stat().st_ino != before
+
+    ask_for(terminal, "E", pathlib.Path("types.csv"))
+    terminal.press("Enter")
+    terminal.until(r"written: types\.csv")
+    lines = pathlib.Path("types.csv").read_text().splitlines()
+    assert lines[0].startswith("type,address,objects,") and any(line.startswith("app.cache.Entry,") for line in lines)
+    terminal.press("E", "Tab")
+    terminal.until(r"export text to: ")
+    terminal.press("Escape")
+    ask_for(terminal, "e", pathlib.Path("nowhere/types.json"))
+    terminal.press("Enter")
+    terminal.until(r"cannot write to nowhere/types\.json: No such file or directory")
+
+    ask_for(terminal, "x", pathlib.Path("heap.core"))
+    terminal.press("Enter")
+    terminal.until(r"written: \S+ on disk in \S+: heap\.core")
+    assert pathlib.Path("heap.core").stat().st_mode & 0o777 == 0o600
+    terminal.press("q")
+    terminal.assert_restored()
+    of_file = heapspy.json("dump", "./heap.core", "--filter", "app.cache.Entry")
+    assert of_file["heap"]["types"][0]["objects"] >= 20000
+    assert sorted(os.listdir()) == sorted([*(f"{view}.json" for view in "types gc allocator threads memory log".split()), "types.csv", "heap.core"])
+
+
+def test_mouse(terminal, heapspy, target):
+    start(terminal, heapspy, target)
+    screen = terminal.until(r"^>.(dict|str) ")
+    assert terminal.asked("mouse_any_flag") == "0"
+    terminal.press("m")
+    terminal.until(r"mouse: clicks select")
+    assert terminal.asked("mouse_any_flag") == "1"
+    row = next(number for number, line in enumerate(screen.splitlines()) if line.startswith(">")) + 2
+    terminal.tmux("send-keys", "-H", "1b", "5b", "4d", "20", f"{33 + 10:x}", f"{33 + row:x}")
+    terminal.until(r"TYPE .*\n .*\n .*\n>")
+    terminal.press("m")
+    terminal.until(r"mouse: it is the terminal's")
+    assert terminal.asked("mouse_any_flag") == "0"
     terminal.press("q")
     terminal.assert_restored()
 
