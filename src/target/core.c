@@ -74,6 +74,27 @@ static enum fault core_verify(struct target *target)
 	return FAULT_NONE;
 }
 
+/* A snapshot of ours has zeros where it did not know: the flags of a processor never
+ * are. */
+static bool core_registers(struct target *target, pid_t tid, struct registers *ret_registers)
+{
+	const struct core_target *core = (struct core_target *)target;
+	const struct core_process *process = &core->facts.process;
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct elf_prstatus *status = &process->threads[i];
+		struct user_regs_struct user;
+		_Static_assert(sizeof(status->pr_reg) == sizeof(user),
+			       "two names of the same registers");
+		memcpy(&user, &status->pr_reg, sizeof(user));
+		if (status->pr_pid != tid || !user.rsp || !user.rip)
+			continue;
+		*ret_registers = user.eflags ? registers_from_user(&user)
+					     : registers_of_sleeper(user.rsp, user.rip);
+		return true;
+	}
+	return false;
+}
+
 static const struct target_ops core_ops = {
 	.free = core_free,
 	.read_piece = core_read_piece,
@@ -81,6 +102,7 @@ static const struct target_ops core_ops = {
 	.refresh = core_refresh,
 	.verify = core_verify,
 	.open_mapped_file = core_open_mapped_file,
+	.registers = core_registers,
 	.next_data = core_next_data,
 };
 

@@ -68,15 +68,20 @@ static void parse_syscall(const char *text, struct user_regs_struct *registers)
 	registers->rip = pc;
 }
 
-static void learn_thread(int proc, pid_t tid, struct elf_prstatus *status)
+/* Of a copy those of its instant; else what the kernel tells of a thread that waits. */
+static void learn_thread(struct target *source, pid_t tid, struct elf_prstatus *status)
 {
+	int proc = target_proc_directory(source);
 	char name[64];
 	struct proc_stat stat;
 	struct user_regs_struct registers = {.cs = USER_CS, .ss = USER_SS};
+	struct registers known;
 	snprintf(name, sizeof(name), "task/%d/syscall", tid);
 	CLEANUP(freep) char *text = io_read_file(proc, name, MOST_TEXT, NULL);
 	if (text)
 		parse_syscall(text, &registers);
+	if (target_registers(source, tid, &known))
+		registers_to_user(&known, &registers);
 	*status = (struct elf_prstatus){.pr_pid = tid};
 	snprintf(name, sizeof(name), "task/%d/stat", tid);
 	if (proc_read_stat(proc, name, &stat))
@@ -88,16 +93,17 @@ static void learn_thread(int proc, pid_t tid, struct elf_prstatus *status)
 
 /* The first thread first, as the kernel does: debuggers take its note for the
  * process. A list that cannot be read has that one. */
-static bool learn_threads(int proc, pid_t pid, struct core_process *process)
+static bool learn_threads(struct target *source, pid_t pid, struct core_process *process)
 {
+	int proc = target_proc_directory(source);
 	struct task_list tasks = {0};
 	task_list_read(proc, &tasks);
 	process->threads = calloc(tasks.count + 1, sizeof(*process->threads));
 	if (process->threads)
-		learn_thread(proc, pid, &process->threads[process->thread_count++]);
+		learn_thread(source, pid, &process->threads[process->thread_count++]);
 	for (size_t i = 0; process->threads && i < tasks.count; i++)
 		if (tasks.items[i].tid != pid)
-			learn_thread(proc, tasks.items[i].tid,
+			learn_thread(source, tasks.items[i].tid,
 				     &process->threads[process->thread_count++]);
 	task_list_fini(&tasks);
 	return process->threads;
@@ -153,7 +159,7 @@ bool core_process_learn(struct target *source, struct core_process *ret_process)
 	size_t length = 0;
 	process.auxv = (void *)io_read_file(proc, "auxv", MOST_TEXT, &length);
 	process.auxv_count = process.auxv ? length / (2 * sizeof(uint64_t)) : 0;
-	if (!learn_threads(proc, pid, &process)) {
+	if (!learn_threads(source, pid, &process)) {
 		core_process_fini(&process);
 		return false;
 	}

@@ -19,6 +19,7 @@ void image_content_fini(struct image_content *content)
 {
 	maps_fini(&content->maps);
 	free(content->runs);
+	free(content->threads);
 	if (content->memory)
 		munmap(content->memory, content->memory_length);
 	*content = (struct image_content){0};
@@ -164,6 +165,18 @@ static int image_open_mapped_file(struct target *target, const struct mapping *m
 	return process_open_mapped_file(&((struct image *)target)->live->base, mapping);
 }
 
+static bool image_registers(struct target *target, pid_t tid, struct registers *ret_registers)
+{
+	const struct image_content *content = &((struct image *)target)->content;
+	for (size_t i = 0; i < content->thread_count; i++) {
+		if (content->threads[i].tid != tid)
+			continue;
+		*ret_registers = content->threads[i].registers;
+		return true;
+	}
+	return false;
+}
+
 static void image_free(struct target *target)
 {
 	struct image *image = (struct image *)target;
@@ -179,6 +192,7 @@ static const struct target_ops image_ops = {
 	.refresh = image_refresh,
 	.verify = image_verify,
 	.open_mapped_file = image_open_mapped_file,
+	.registers = image_registers,
 	.next_data = image_next_data,
 };
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "target/maps.h"
+#include "target/registers.h"
 #include "target/target.h"
 
 /* A run of pages: copied, or known not to be. Between runs nothing was touched. */
@@ -27,6 +28,8 @@ struct image_content {
 	struct maps maps;       /* of that instant */
 	struct image_run *runs; /* malloc'ed; by address, no overlap */
 	size_t run_count;
+	struct thread_registers *threads; /* malloc'ed: those whose registers are known */
+	size_t thread_count;
 	const uint8_t *bytes;
 	void *memory; /* that `bytes` lies in: ended with munmap() */
 	size_t memory_length;

@@ -29,6 +29,9 @@ struct target_ops {
 	/* May be NULL: reading never takes long. */
 	void (*cancel)(struct target *target);
 
+	/* May be NULL: then they are not known. */
+	bool (*registers)(struct target *target, pid_t tid, struct registers *ret_registers);
+
 	/* May be NULL: then all memory counts as data. */
 	uint64_t (*next_data)(struct target *target, uint64_t address, uint64_t end);
 };

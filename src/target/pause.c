@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <elf.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -369,12 +371,33 @@ static enum pause_result catch_restless(struct pause *pause, double deadline)
 	return result;
 }
 
-enum pause_result pause_begin(struct pause *pause, double deadline)
+static void begin(struct pause *pause)
 {
 	atomic_store(&pause->traced_count, 0);
 	pause->count = pause->sorted = 0;
 	pause->stopped = pause->skipped = 0;
 	pause->began = 0;
+}
+
+enum pause_result pause_begin_one(struct pause *pause, pid_t tid, bool only_running,
+				  double deadline)
+{
+	struct task task = {.tid = tid};
+	begin(pause);
+	task_look(pause->proc, &task);
+	let_settle(pause, &task, clock_monotonic() + PATIENCE);
+	if (only_running && task.state == TASK_ASLEEP)
+		return PAUSE_HELD;
+	enum pause_result result = take(pause, &task);
+	if (result == PAUSE_HELD && pause->count && pause->threads[0].held == HELD_PENDING)
+		result = wait_for(pause, &pause->threads[0], deadline);
+	sort(pause);
+	return result;
+}
+
+enum pause_result pause_begin(struct pause *pause, double deadline)
+{
+	begin(pause);
 	enum pause_result result = catch_restless(pause, deadline);
 	pause->restless_count = 0;
 	for (unsigned round = 0; round < MOST_ROUNDS; round++) {
@@ -408,6 +431,36 @@ bool pause_was_whole(struct pause *pause)
 			pause->restless[pause->restless_count++] = thread->tid;
 	}
 	return whole;
+}
+
+/* ---- registers ------------------------------------------------------------ */
+
+static bool read_registers(const struct pause *pause, const struct paused_thread *thread,
+			   struct registers *ret_registers)
+{
+	struct user_regs_struct user;
+	struct iovec vector = {&user, sizeof(user)};
+	if (thread->held == HELD_STOPPED &&
+	    ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_PRSTATUS, &vector) == 0 &&
+	    vector.iov_len == sizeof(user)) {
+		*ret_registers = registers_from_user(&user);
+		return true;
+	}
+	struct task task = {.tid = thread->tid};
+	task_look(pause->proc, &task);
+	if (thread->held != HELD_SKIPPED || task.state != TASK_ASLEEP || !task.sp || !task.ip)
+		return false;
+	*ret_registers = registers_of_sleeper(task.sp, task.ip);
+	return true;
+}
+
+void pause_visit_registers(const struct pause *pause, pause_registers_visitor *visit, void *context)
+{
+	for (size_t i = 0; i < pause->count; i++) {
+		struct registers registers;
+		if (read_registers(pause, &pause->threads[i], &registers))
+			visit(context, pause->threads[i].tid, &registers);
+	}
 }
 
 /* ---- letting go ---------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stopping all threads of a process, and letting them go: the one user of
- * ptrace(2), and of few of its requests: SEIZE, INTERRUPT, DETACH.
+ * ptrace(2), and of few of its requests: SEIZE, INTERRUPT, GETREGSET, DETACH.
  *
  * A thread that waits in a call which would return EINTR, or less than it was
  * asked for, when it is interrupted (Linux 6.18, over 90 percent of stops:
@@ -33,6 +33,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "target/registers.h"
 #include "target/tasks.h"
 
 enum pause_result {
@@ -80,6 +81,17 @@ enum pause_result pause_begin(struct pause *pause, double deadline);
 
 /* Before pause_end(): has no thread done anything since pause_begin()? */
 bool pause_was_whole(struct pause *pause);
+
+/* Stop that thread alone, or leave it alone: where it waits in a call that would end early,
+ * and with `only_running` where it waits at all. pause_end() must follow. */
+enum pause_result pause_begin_one(struct pause *pause, pid_t tid, bool only_running,
+				  double deadline);
+
+/* Before pause_end(): the registers of each thread that is held or was left alone, where
+ * they are known. */
+typedef void pause_registers_visitor(void *context, pid_t tid, const struct registers *registers);
+void pause_visit_registers(const struct pause *pause, pause_registers_visitor *visit,
+			   void *context);
 
 /* False if a thread could not be let go yet: then only our end does it. */
 bool pause_end(struct pause *pause);

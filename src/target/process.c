@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "target/process.h"
+#include "target/tasks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +74,16 @@ static struct heapspy_error *process_refresh(struct target *target)
 	return NULL;
 }
 
+static bool process_registers(struct target *target, pid_t tid, struct registers *ret_registers)
+{
+	struct task task = {.tid = tid};
+	task_look(target->proc_directory, &task);
+	if (task.state != TASK_ASLEEP || !task.sp || !task.ip)
+		return false;
+	*ret_registers = registers_of_sleeper(task.sp, task.ip);
+	return true;
+}
+
 static const struct target_ops process_ops = {
 	.free = process_free,
 	.read_piece = process_read_piece,
@@ -81,6 +92,7 @@ static const struct target_ops process_ops = {
 	.verify = process_verify,
 	.cancel = process_cancel,
 	.open_mapped_file = process_open_mapped_file,
+	.registers = process_registers,
 	.next_data = process_next_data,
 };
 

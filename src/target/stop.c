@@ -157,7 +157,9 @@ static struct heapspy_error *make_memory(struct stop_job *job, const struct exte
 	job->byte_capacity = in_pages(extent->bytes + extent->bytes / 16 + (16 << 20));
 	size_t runs = in_pages(job->run_capacity * sizeof(*job->runs));
 	size_t header = in_pages(sizeof(*job->shared));
-	size_t length = header + runs + job->text_capacity + job->byte_capacity;
+	job->thread_capacity = extent->threads + extent->threads / 4 + 64;
+	size_t threads = in_pages(job->thread_capacity * sizeof(*job->threads));
+	size_t length = header + runs + threads + job->text_capacity + job->byte_capacity;
 	if (length > available_memory())
 		return no_room_error(pid, length);
 	void *memory =
@@ -169,8 +171,9 @@ static struct heapspy_error *make_memory(struct stop_job *job, const struct exte
 	job->memory_length = length;
 	job->shared = memory;
 	job->runs = (void *)(job->memory + header);
-	job->text = (char *)job->memory + header + runs;
-	job->bytes = job->memory + header + runs + job->text_capacity;
+	job->threads = (void *)(job->memory + header + runs);
+	job->text = (char *)job->memory + header + runs + threads;
+	job->bytes = job->memory + header + runs + threads + job->text_capacity;
 	return NULL;
 }
 
@@ -369,13 +372,16 @@ static struct heapspy_error *make_image(struct stop_job *job, struct target **re
 	struct image_content content = {.bytes = job->bytes};
 	char *text = malloc(shared->text_length + 1);
 	content.runs = calloc(shared->run_count + 2 * hole_count + 1, sizeof(*content.runs));
-	if (!text || !content.runs) {
+	content.threads = calloc(shared->thread_count + 1, sizeof(*content.threads));
+	if (!text || !content.runs || !content.threads) {
 		free(text);
 		image_content_fini(&content);
 		return error_no_memory();
 	}
 	memcpy(text, job->text, shared->text_length);
 	text[shared->text_length] = '\0';
+	memcpy(content.threads, job->threads, shared->thread_count * sizeof(*content.threads));
+	content.thread_count = shared->thread_count;
 	qsort(shared->holes, hole_count, sizeof(*shared->holes), by_value);
 	content.run_count = cut_runs(shared, job->runs, shared->holes, hole_count, content.runs);
 

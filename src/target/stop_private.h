@@ -45,6 +45,7 @@ struct stop_shared {
 	struct stop_report report;
 	size_t run_count;
 	size_t text_length;
+	size_t thread_count;     /* whose registers are known */
 	uint64_t bytes;          /* of the copy */
 	_Atomic uint32_t hole_count;
 	uint64_t holes[MOST_HOLES]; /* pages of the runs that the kernel refused to show */
@@ -68,12 +69,18 @@ struct stop_job {
 	size_t text_capacity;
 	uint8_t *bytes;
 	uint64_t byte_capacity;
+	struct thread_registers *threads;
+	size_t thread_capacity;
 
 	pid_t parent;
 };
 
 /* The tracer: the whole life of the forked process. */
 _Noreturn void stop_tracer_main(struct stop_job *job);
+
+/* Of a forked process that holds threads: it ends with its parent, and does nothing else
+ * that the program would. */
+void stop_settle_in(pid_t parent);
 
 /* What there is to copy: calls `add` for each run, by address, until it returns
  * false. 0 or an errno. */

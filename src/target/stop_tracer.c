@@ -318,6 +318,14 @@ static enum stop_outcome copy_all(struct tracer *tracer)
 	return outcome == OUTCOME_NONE ? OUTCOME_COPIED : outcome;
 }
 
+static void note_registers(struct tracer *tracer, pid_t tid, const struct registers *registers)
+{
+	struct stop_job *job = tracer->job;
+	if (job->shared->thread_count < job->thread_capacity)
+		job->threads[job->shared->thread_count++] =
+			(struct thread_registers){tid, *registers};
+}
+
 /* ---- without a stop ------------------------------------------------------ */
 
 static bool is_all_asleep(struct tracer *tracer, struct task_list *tasks)
@@ -345,6 +353,16 @@ static bool has_slept_on(struct tracer *tracer, const struct task_list *before)
 	return same;
 }
 
+static void note_sleepers(struct tracer *tracer, const struct task_list *tasks)
+{
+	for (size_t i = 0; i < tasks->count; i++) {
+		const struct task *task = &tasks->items[i];
+		struct registers registers = registers_of_sleeper(task->sp, task->ip);
+		if (task->sp && task->ip)
+			note_registers(tracer, task->tid, &registers);
+	}
+}
+
 static enum stop_outcome watch(struct tracer *tracer)
 {
 	struct stop_job *job = tracer->job;
@@ -359,6 +377,8 @@ static enum stop_outcome watch(struct tracer *tracer)
 		outcome = copy_all(tracer);
 		if (outcome == OUTCOME_COPIED && !has_slept_on(tracer, &tasks))
 			outcome = OUTCOME_NONE;
+		if (outcome == OUTCOME_COPIED)
+			note_sleepers(tracer, &tasks);
 	}
 	set_timer(tracer, 0);
 	task_list_fini(&tasks);
@@ -378,6 +398,11 @@ static enum stop_outcome outcome_of(enum pause_result result)
 	return outcomes[result];
 }
 
+static void take_registers(void *context, pid_t tid, const struct registers *registers)
+{
+	note_registers(context, tid, registers);
+}
+
 /* One stop, one copy. *ret_again: another one may be better. */
 static enum stop_outcome stop_once(struct tracer *tracer, double limit, bool *ret_again)
 {
@@ -392,6 +417,9 @@ static enum stop_outcome stop_once(struct tracer *tracer, double limit, bool *re
 		outcome = OUTCOME_GONE;
 	if (outcome == OUTCOME_NONE)
 		outcome = copy_all(tracer);
+	tracer->job->shared->thread_count = 0;
+	if (outcome == OUTCOME_COPIED)
+		pause_visit_registers(&tracer->pause, take_registers, tracer);
 	report->one_instant = outcome == OUTCOME_COPIED && pause_was_whole(&tracer->pause);
 	report->threads_stopped = tracer->pause.stopped;
 	report->threads_skipped = tracer->pause.skipped;
@@ -425,11 +453,11 @@ static enum stop_outcome stop(struct tracer *tracer)
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static void settle_in(const struct stop_job *job)
+void stop_settle_in(pid_t parent)
 {
 	/* With whoever asked gone there is nobody to copy for. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != job->parent)
+	if (getppid() != parent)
 		_exit(0);
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
@@ -455,7 +483,7 @@ void stop_tracer_main(struct stop_job *job)
 {
 	static struct tracer tracer;
 	tracer.job = job;
-	settle_in(job);
+	stop_settle_in(job->parent);
 	if (!make_timer(&tracer) || sem_init(&tracer.begin, 0, 0) < 0 ||
 	    sem_init(&tracer.done, 0, 0) < 0)
 		finish(&tracer, OUTCOME_NO_MEMORY);

@@ -41,6 +41,11 @@ uint64_t target_next_data(struct target *target, uint64_t address, uint64_t end)
 	return target->ops->next_data ? target->ops->next_data(target, address, end) : address;
 }
 
+bool target_registers(struct target *target, pid_t tid, struct registers *ret_registers)
+{
+	return target->ops->registers && target->ops->registers(target, tid, ret_registers);
+}
+
 const struct maps *target_maps(const struct target *target)
 {
 	return &target->maps;

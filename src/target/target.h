@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "target/maps.h"
+#include "target/registers.h"
 
 struct target;
 
@@ -85,6 +86,11 @@ const char *target_name(struct target *target);
  * if its path is gone or means another file by now; -1 where it cannot be had.
  * The caller closes it. */
 int target_open_mapped_file(struct target *target, const struct mapping *mapping);
+
+/* The registers of a thread: of a live process only of one that waits, without stopping it,
+ * and only as long as it does; of a copy and of a core those of its instant. False: they
+ * are not known. */
+bool target_registers(struct target *target, pid_t tid, struct registers *ret_registers);
 
 /* The /proc/PID directory of a live process, -1 for a core file. Not to be
  * closed by the caller. */

@@ -124,6 +124,7 @@ void task_look(int proc, struct task *task)
 {
 	char line[LONGEST_LINE];
 	task->call = -1;
+	task->sp = task->ip = 0;
 	task->state = TASK_GONE;
 	task->runs = runs_and_time(proc, task->tid, &task->time);
 	if (task->runs == UINT64_MAX)
@@ -137,4 +138,17 @@ void task_look(int proc, struct task *task)
 		return;
 	task->call = call;
 	task->state = TASK_ASLEEP;
+	/* The arguments, then these; outside of a call these alone. */
+	uint64_t numbers[8] = {0};
+	size_t count = 0;
+	for (char *at = end; count < 8; at = end) {
+		numbers[count] = strtoull(at, &end, 16);
+		if (end == at)
+			break;
+		count++;
+	}
+	if (count < 2)
+		return;
+	task->sp = numbers[count - 2];
+	task->ip = numbers[count - 1];
 }

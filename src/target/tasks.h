@@ -25,6 +25,7 @@ struct task {
 	enum task_state state;
 	bool busy;     /* for whoever looks to remember that it does not come to rest */
 	long call;     /* of a thread asleep: the number of the system call it is in, -1: none */
+	uint64_t sp, ip; /* of a thread asleep: its stack pointer and where it goes on; 0: not told */
 	uint64_t runs; /* how often it was given a CPU */
 	uint64_t time; /* nanoseconds on it, brought up to date a few hundred times a second */
 };
