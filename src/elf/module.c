@@ -78,7 +78,8 @@ static bool read_header(struct elf_module *module, const struct mapping *mapping
 struct heapspy_error *elf_module_open(struct target *target, const struct mapping *mapping,
 				      struct elf_module **ret_module)
 {
-	if (!mapping_is_file(mapping))
+	bool is_vdso = strcmp(mapping->path, "[vdso]") == 0;
+	if (!mapping_is_file(mapping) && !is_vdso)
 		return fail(mapping->path, "it is no file");
 	CLEANUP(elf_module_freep) struct elf_module *module = calloc(1, sizeof(*module));
 	if (!module)
@@ -87,10 +88,14 @@ struct heapspy_error *elf_module_open(struct target *target, const struct mappin
 	if (!copy_path(module, mapping->path))
 		return error_no_memory();
 
-	if (!open_file(module, mapping) && !read_header(module, mapping))
+	bool found = is_vdso ? segments_from_memory(target, mapping->start, &module->segments)
+			     : open_file(module, mapping) || read_header(module, mapping);
+	if (!found)
 		return fail(mapping->path,
 			    "neither the file nor its image in memory is a 64-bit ELF program");
-	if (!segments_bias(&module->segments, target_maps(target), mapping, &module->bias))
+	if (is_vdso)
+		module->bias = mapping->start;
+	else if (!segments_bias(&module->segments, target_maps(target), mapping, &module->bias))
 		return fail(mapping->path, "it is not mapped as its program headers say");
 	segments_range(&module->segments, &module->start, &module->end);
 	module->start += module->bias;
@@ -115,6 +120,7 @@ void elf_module_free(struct elf_module *module)
 	free(module->directory);
 	elf_file_free(module->file);
 	elf_file_free(module->debug);
+	elf_file_free(module->image);
 	dynamic_free(module->dynamic);
 	free(module);
 }
@@ -133,6 +139,11 @@ void elf_module_range(const struct elf_module *module, uint64_t *ret_start, uint
 {
 	*ret_start = module->start;
 	*ret_end = module->end;
+}
+
+uint64_t elf_module_bias(const struct elf_module *module)
+{
+	return module->bias;
 }
 
 /* ---- the separate debug file -------------------------------------------- */
@@ -160,7 +171,7 @@ struct elf_file *elf_module_open_debug_file(const struct elf_module *module, int
 	return found;
 }
 
-static struct elf_file *debug_file(struct elf_module *module)
+const struct elf_file *elf_module_debug_file(struct elf_module *module)
 {
 	if (!module->debug_sought) {
 		CLEANUP(closep) int root = -1;
@@ -169,6 +180,16 @@ static struct elf_file *debug_file(struct elf_module *module)
 		module->debug_sought = true;
 	}
 	return module->debug;
+}
+
+const struct elf_file *elf_module_image(struct elf_module *module)
+{
+	if (!module->file && !module->image_sought) {
+		module->image =
+			image_from_memory(module->target, &module->segments, module->bias);
+		module->image_sought = true;
+	}
+	return module->file ?: module->image;
 }
 
 /* ---- symbols ------------------------------------------------------------ */
@@ -223,7 +244,7 @@ bool elf_module_symbol(struct elf_module *module, const char *name, uint64_t *re
 		dynamic_symbols(module->dynamic, consider, &search);
 	if (module->file && !elf_file_symbols(module->file, SHT_DYNSYM, consider, &search))
 		elf_file_symbols(module->file, SHT_SYMTAB, consider, &search);
-	if (search.rank == RANK_NONE && debug_file(module))
+	if (search.rank == RANK_NONE && elf_module_debug_file(module))
 		elf_file_symbols(module->debug, SHT_SYMTAB, consider, &search);
 	if (search.rank == RANK_NONE || search.ambiguous)
 		return false;

@@ -23,7 +23,7 @@
 
 struct elf_module;
 
-/* The module of which `mapping` is any mapping. */
+/* The module of which `mapping` is any mapping: of a file, or "[vdso]". */
 struct heapspy_error *elf_module_open(struct target *target, const struct mapping *mapping,
 				      struct elf_module **ret_module);
 
@@ -35,6 +35,9 @@ const char *elf_module_path(const struct elf_module *module);
 
 /* The range of addresses from its first to its last mapping. */
 void elf_module_range(const struct elf_module *module, uint64_t *ret_start, uint64_t *ret_end);
+
+/* What to add to an address of the file to get one of the target. */
+uint64_t elf_module_bias(const struct elf_module *module);
 
 /* Address and size of a defined symbol, from .dynsym and, where it is there,
  * .symtab (of the file or of its separate debug file). ret_size may be NULL. */

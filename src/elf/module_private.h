@@ -19,7 +19,19 @@ struct elf_module {
 	struct dynamic *dynamic; /* instead of it */
 	struct elf_file *debug;	 /* the separate debug file, when one was looked for */
 	bool debug_sought;
+	struct elf_file *image;	 /* put together from memory, when one was asked for */
+	bool image_sought;
 };
+
+/* The file, or what can be had of it from memory; NULL: nothing. */
+const struct elf_file *elf_module_image(struct elf_module *module);
+
+/* The separate debug file; NULL: there is none. */
+const struct elf_file *elf_module_debug_file(struct elf_module *module);
+
+/* image.c: NULL where its memory cannot be had, or makes no sense. */
+struct elf_file *image_from_memory(struct target *target, const struct segments *segments,
+				   uint64_t bias);
 
 /* A fresh handle of the separate debug file; NULL if there is none. What it was
  * found under: *ret_root is to be closed, *ret_directory to be freed. */

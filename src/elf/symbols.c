@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "elf/symbols.h"
+
+#include <string.h>
+
+#include "elf/module_private.h"
+
+/* Chromium has a million; what is more is left out. */
+#define MAX_SYMBOLS ((size_t)4 << 20)
+
+/* So many symbols in a row may begin in one that goes on behind them. */
+#define MOST_NESTED 64
+
+struct symbol {
+	uint64_t value; /* address in the file */
+	uint64_t size;  /* 0: up to the next */
+	const char *name;
+	int rank; /* the lower the better */
+};
+
+struct symbols {
+	uint64_t bias;
+	struct symbol *items; /* by value; among those of one the best last */
+	size_t count, capacity;
+	bool failed; /* for want of memory */
+};
+
+/* What a program calls it comes before what a library calls it to itself: `read` before
+ * `__read` and `__GI___read`. */
+static int rank_of(const char *name, const GElf_Sym *symbol)
+{
+	int bind = GELF_ST_BIND(symbol->st_info);
+	int rank = bind == STB_LOCAL ? 16 : 0;
+	size_t underscores = strspn(name, "_");
+	return rank + (underscores < 8 ? (int)underscores : 8);
+}
+
+static bool take(const char *name, const GElf_Sym *symbol, void *context)
+{
+	struct symbols *symbols = context;
+	int type = GELF_ST_TYPE(symbol->st_info);
+	if ((type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) || !*name ||
+	    symbol->st_shndx == SHN_ABS || symbols->count == MAX_SYMBOLS)
+		return false;
+	/* Labels of the linker, and of data. */
+	if (type == STT_NOTYPE && symbol->st_size == 0 && GELF_ST_BIND(symbol->st_info) == STB_LOCAL)
+		return false;
+	if (symbols->count == symbols->capacity) {
+		size_t capacity = symbols->capacity ? symbols->capacity * 2 : 4096;
+		struct symbol *items = reallocarray(symbols->items, capacity, sizeof(*items));
+		if (!items) {
+			symbols->failed = true;
+			return true;
+		}
+		symbols->items = items;
+		symbols->capacity = capacity;
+	}
+	symbols->items[symbols->count++] = (struct symbol){
+		symbol->st_value, symbol->st_size, name, rank_of(name, symbol)};
+	return false;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct symbol *left = a, *right = b;
+	if (left->value != right->value)
+		return left->value < right->value ? -1 : 1;
+	if (left->rank != right->rank)
+		return left->rank < right->rank ? 1 : -1;
+	return -strcmp(left->name, right->name);
+}
+
+struct symbols *symbols_new(struct elf_module *module)
+{
+	CLEANUP(symbols_freep) struct symbols *symbols = calloc(1, sizeof(*symbols));
+	if (!symbols)
+		return NULL;
+	symbols->bias = module->bias;
+	const struct elf_file *image = elf_module_image(module);
+	const struct elf_file *debug = elf_module_debug_file(module);
+	if (debug)
+		elf_file_symbols(debug, SHT_SYMTAB, take, symbols);
+	if (image && symbols->count == 0)
+		elf_file_symbols(image, SHT_SYMTAB, take, symbols);
+	if (image && symbols->count == 0)
+		elf_file_symbols(image, SHT_DYNSYM, take, symbols);
+	if (module->dynamic && symbols->count == 0)
+		dynamic_symbols(module->dynamic, take, symbols);
+	if (symbols->failed)
+		return NULL;
+	if (symbols->count)
+		qsort(symbols->items, symbols->count, sizeof(*symbols->items), compare);
+	return take_pointer(symbols);
+}
+
+void symbols_free(struct symbols *symbols)
+{
+	if (!symbols)
+		return;
+	free(symbols->items);
+	free(symbols);
+}
+
+/* How many begin at or before the address. */
+static size_t begun(const struct symbols *symbols, uint64_t address)
+{
+	size_t low = 0, high = symbols->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (symbols->items[middle].value <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool symbols_find(const struct symbols *symbols, uint64_t address, const char **ret_name,
+		  uint64_t *ret_start)
+{
+	uint64_t at = address - symbols->bias;
+	size_t last = begun(symbols, at);
+	uint64_t nearest = last ? symbols->items[last - 1].value : 0;
+	for (size_t i = last; i > 0 && last - i < MOST_NESTED; i--) {
+		const struct symbol *symbol = &symbols->items[i - 1];
+		bool covers = symbol->size ? at - symbol->value < symbol->size
+					   : symbol->value == nearest;
+		if (!covers)
+			continue;
+		*ret_name = symbol->name;
+		*ret_start = symbol->value + symbols->bias;
+		return true;
+	}
+	return false;
+}
