@@ -19,11 +19,16 @@
 #define HEAPSPY_NO_LINE (-1)
 
 struct heapspy_frame {
-	const char *function; /* qualified name from CPython 3.11 on, else the name */
+	const char *function; /* qualified name from CPython 3.11 on, else the name; NULL: not
+	                         known, of a frame of C */
 	const char *file;     /* as the code object names it; NULL: not known */
 	int32_t line;         /* HEAPSPY_NO_LINE: none */
-	bool native;          /* a frame of C; `module` is the file that it is in */
-	const char *module;   /* NULL: a frame of Python */
+	bool native;          /* a frame of C: all that follows is of these alone, and `function`,
+	                         `file` and `line` are what debug information or symbols say */
+	bool inlined;         /* put in line into the next one */
+	const char *module;   /* file of the program that it is in; NULL: in none */
+	uint64_t address;     /* where it goes on; in the newest frame where it is */
+	uint64_t offset;      /* of that from where the function begins; 0: not known */
 };
 
 /* What the kernel says a thread does: proc_pid_stat(5). X(NAME, letter, name in JSON) */
@@ -55,12 +60,16 @@ struct heapspy_thread {
 	bool torn;         /* it changed whenever it was read, or a part of it is missing:
 	                      the frames may never have been one stack */
 	bool cut;          /* there are more frames, older ones */
-	int64_t interpreter; /* id of the one whose code it runs */
+	int64_t interpreter; /* id of the one whose code it runs, or HEAPSPY_NO_INTERPRETER */
 	struct heapspy_frame *frames; /* newest first */
 	size_t frame_count;
 };
 
-/* Threads that Python knows: main interpreter first, in each the oldest first. */
+/* Of a thread that Python does not know: it has frames of C alone. */
+#define HEAPSPY_NO_INTERPRETER (-1)
+
+/* Threads that Python knows: main interpreter first, in each the oldest first. Then, with
+ * frames of C, the others. */
 struct heapspy_threads {
 	struct heapspy_thread *items;
 	size_t count;
@@ -78,7 +87,8 @@ struct heapspy_stack {
 	enum heapspy_capture_mode mode;
 	double time;     /* seconds since the epoch */
 	double duration; /* seconds the reading took */
-	double pause;    /* seconds for which the target was stopped */
+	double pause;    /* seconds for which the target was stopped; for the sake of frames of
+	                    C alone: the sum of those of its threads, held one at a time */
 	bool one_instant; /* false: read while it ran, or a thread that was left alone
 	                     went on while the others were held */
 	struct heapspy_stack_interpreter *interpreters; /* main interpreter first */
@@ -89,6 +99,11 @@ struct heapspy_stack {
 struct heapspy_stack_options {
 	bool stop;        /* of one instant: see heapspy_dump_options */
 	double max_pause; /* seconds; 0: 0.25 */
+	bool native;      /* frames of C too, where they are in the stack: those that execute
+	                     Python are replaced by the frames of Python that they execute.
+	                     A thread that does not wait is held while its stack is copied,
+	                     at most max_pause, unless all are. Of a thread whose frames of C
+	                     cannot be had those of Python are there, and it is torn */
 };
 
 /* options may be NULL. Errors as heapspy_dump(). */

@@ -55,7 +55,13 @@ struct command;
 	  "Where all its threads are asleep it need not be stopped; else it is, for as long "  \
 	  "as the copy takes. Threads that wait in a call that this would end early (such "    \
 	  "as epoll_wait) are left alone.")                                                    \
-	X(MAX_PAUSE, 0, "max-pause", "DURATION", "with --stop: for at most so long",           \
+	X(NATIVE, 0, "native", NULL, "frames of C too",                                        \
+	  "The functions of the program and its libraries, where they are in the stack: "      \
+	  "in place of those that execute Python stand the frames of Python. Threads that "    \
+	  "Python does not know are shown too. Without --stop a thread that waits is not "     \
+	  "disturbed; another one is held while its stack is copied, by itself and no longer " \
+	  "than --max-pause.")                                                                 \
+	X(MAX_PAUSE, 0, "max-pause", "DURATION", "stop for at most so long",                   \
 	  "250ms unless it is given. If it looks as if that were not enough the process is "   \
 	  "not stopped at all; if it turns out not to be, it is let go: exit status 6.")       \
 	X(INSTANCES, 0, "instances", "TYPE", "show objects of one type instead",               \
@@ -173,6 +179,7 @@ struct options {
 	enum heapspy_layout_source layout;
 	bool stop;
 	const char *instances; /* name or address of a type, NULL: not given */
+	bool native;
 	bool without_text;
 	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */

@@ -11,14 +11,18 @@ DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
 
 static struct heapspy_error *run(const struct options *options)
 {
-	if (options_given(options, OPTION(MAX_PAUSE)) && !options->stop)
+	if (options_given(options, OPTION(MAX_PAUSE)) && !options->stop && !options->native)
 		return error_why(error_new(HEAPSPY_USAGE, "--max-pause is of no use alone"),
-				 "nothing is stopped without --stop");
+				 "nothing is stopped without --stop or --native");
 	CLEANUP(page_fini) struct page page = {0};
 	struct heapspy_error *error = page_open(options, NULL, false, &page);
 	if (error)
 		return error;
-	struct heapspy_stack_options how = {.stop = options->stop, .max_pause = options->max_pause};
+	struct heapspy_stack_options how = {
+		.stop = options->stop,
+		.max_pause = options->max_pause,
+		.native = options->native,
+	};
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
 	CLEANUP(heapspy_stack_fini) struct heapspy_stack stack = {0};
 	if ((error = target_attach(options, &heapspy)) ||
@@ -39,8 +43,10 @@ const struct command command_stack = {
 		"does, which one holds the GIL, and whether the garbage collector is at work.\n\n"
 		"The process is not stopped. A stack that changes while it is read is read again; "
 		"where it never stays the same for long enough it is marked as torn. With --stop "
-		"all stacks are of one instant.",
-	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) | OPTIONS_OUTPUT,
+		"all stacks are of one instant. With --native the frames of C stand between "
+		"those of Python.",
+	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(NATIVE) |
+		   OPTION(MAX_PAUSE) | OPTIONS_OUTPUT,
 	.takes = {OPTION_PID},
 	.take_count = 1,
 	.need = 1,
@@ -49,6 +55,7 @@ const struct command command_stack = {
 		(const struct example[]){
 			{"stack 4711", "where process 4711 is now"},
 			{"stack 4711 --stop --json", "all threads at one instant, for a program"},
+			{"stack 4711 --native", "with what its libraries are doing"},
 			{"stack heap.core", "where it was when the file was made"},
 			{0},
 		},

@@ -134,9 +134,10 @@ static void add_reasons_of_file(struct dump *dump, struct heapspy *heapspy)
 static void fill_threads(struct dump *dump, struct heapspy *heapspy)
 {
 	struct heapspy_dump *public = &dump->public;
-	bool live = public->capture.mode == HEAPSPY_CAPTURE_RUNNING;
-	struct heapspy_error *error =
-		stack_reading_take(heapspy->python, dump->tasks, live, &public->threads);
+	struct stack_reading_options how = {
+		.live = public->capture.mode == HEAPSPY_CAPTURE_RUNNING};
+	struct heapspy_error *error = stack_reading_take(heapspy->python, dump->tasks, &how, NULL,
+							 &public->threads);
 	if (!error)
 		return;
 	heapspy_error_free(error);

@@ -40,31 +40,39 @@ static struct heapspy_error *read_interpreters(struct python *python, struct hea
 				"cannot read the collector of %s", target_name(python->target));
 }
 
-static struct heapspy_error *read_now(struct heapspy *heapspy, const struct thread_tasks *tasks,
-				      struct heapspy_stack *stack)
+static struct heapspy_error *read_now(struct heapspy *heapspy,
+				      const struct heapspy_stack_options *options,
+				      const struct thread_tasks *tasks, struct heapspy_stack *stack)
 {
 	struct heapspy_error *error = attach_refresh(heapspy);
 	if (!error)
 		error = read_interpreters(heapspy->python, stack);
-	bool live = stack->mode == HEAPSPY_CAPTURE_RUNNING;
+	double pause = 0;
+	struct stack_reading_options how = {
+		.live = stack->mode == HEAPSPY_CAPTURE_RUNNING,
+		.native = options->native,
+		.max_pause = options->max_pause,
+	};
 	if (!error)
-		error = stack_reading_take(heapspy->python, tasks, live, &stack->threads);
+		error = stack_reading_take(heapspy->python, tasks, &how, &pause, &stack->threads);
+	stack->pause += pause;
 	return error ?: attach_verify(heapspy);
 }
 
-static struct heapspy_error *read_at_once(struct heapspy *heapspy, double max_pause,
+static struct heapspy_error *read_at_once(struct heapspy *heapspy,
+					  const struct heapspy_stack_options *options,
 					  const struct thread_tasks *tasks,
 					  struct heapspy_stack *stack)
 {
 	struct instant instant;
-	struct heapspy_error *error = instant_begin(heapspy, max_pause, &instant);
+	struct heapspy_error *error = instant_begin(heapspy, options->max_pause, &instant);
 	if (error)
 		return error;
 	stack->mode = instant_mode(&instant);
 	stack->time = instant.time;
 	stack->pause = instant.report.pause;
 	stack->one_instant = instant.report.one_instant;
-	error = read_now(heapspy, tasks, stack);
+	error = read_now(heapspy, options, tasks, stack);
 	instant_end(&instant);
 	return error;
 }
@@ -73,6 +81,7 @@ struct heapspy_error *heapspy_stack_read(struct heapspy *heapspy,
 					 const struct heapspy_stack_options *options,
 					 struct heapspy_stack *ret_stack)
 {
+	static const struct heapspy_stack_options defaults;
 	double start = clock_monotonic();
 	bool is_file = attach_is_file(heapspy);
 	struct heapspy_stack stack = {
@@ -81,12 +90,14 @@ struct heapspy_error *heapspy_stack_read(struct heapspy *heapspy,
 		.pause = heapspy->pause,
 		.one_instant = is_file,
 	};
+	if (!options)
+		options = &defaults;
 	CLEANUP(thread_tasks_fini) struct thread_tasks tasks = {0};
 	struct heapspy_error *error = thread_tasks_read(heapspy->target, &tasks);
 	if (!error)
-		error = options && options->stop && !is_file
-				? read_at_once(heapspy, options->max_pause, &tasks, &stack)
-				: read_now(heapspy, &tasks, &stack);
+		error = options->stop && !is_file
+				? read_at_once(heapspy, options, &tasks, &stack)
+				: read_now(heapspy, options, &tasks, &stack);
 	if (error) {
 		heapspy_stack_fini(&stack);
 		/* What went wrong may only be that the process went. */

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "heap/native_reading.h"
+#include "heap/stack_merge.h"
 #include "python/frames.h"
 #include "python/lines.h"
 #include "python/threads.h"
@@ -14,16 +16,34 @@
  * pops frames faster than a deep one can be read. */
 #define ATTEMPTS 20
 
+/* What the texts of the threads are kept in. */
+struct storage {
+	struct frames *frames;
+	struct unwinder *unwinder;
+};
+
 struct reading {
 	struct python *python;
 	const struct thread_tasks *tasks;
-	bool live;
+	bool live, is_native;
 	struct frames *frames;
 	struct frame_list now, before;
+	uint64_t state; /* of the thread that is being read */
+	struct native_reading native;
+	struct merged_stack merged;
 	struct heapspy_threads threads;
 	size_t capacity;
 	size_t first; /* thread of the interpreter that is being read */
 };
+
+static void storage_free(struct storage *storage)
+{
+	if (!storage)
+		return;
+	frames_free(storage->frames);
+	unwinder_free(storage->unwinder);
+	free(storage);
+}
 
 void stack_reading_fini(struct heapspy_threads *threads)
 {
@@ -32,7 +52,7 @@ void stack_reading_fini(struct heapspy_threads *threads)
 		free(threads->items[i].frames);
 	}
 	free(threads->items);
-	frames_free(threads->storage);
+	storage_free(threads->storage);
 	*threads = (struct heapspy_threads){0};
 }
 
@@ -63,6 +83,19 @@ static enum fault walk(struct reading *reading, uint64_t thread)
 	return frames_walk(reading->frames, thread, &reading->now);
 }
 
+static enum fault describe_python(struct reading *reading, const struct frame *frame,
+				  struct heapspy_frame *ret_frame)
+{
+	struct frame_place place = {.function = "?", .line = LINE_NONE};
+	enum fault fault = frames_describe(reading->frames, frame, &place);
+	*ret_frame = (struct heapspy_frame){
+		.function = place.function,
+		.file = place.file,
+		.line = place.line,
+	};
+	return fault;
+}
+
 /* Texts of the frames of reading->now. */
 static enum fault describe(struct reading *reading, struct heapspy_thread *thread)
 {
@@ -72,17 +105,8 @@ static enum fault describe(struct reading *reading, struct heapspy_thread *threa
 		return FAULT_ABSENT;
 	enum fault first = FAULT_NONE;
 	for (size_t i = 0; i < list->count; i++) {
-		struct frame_place place;
-		enum fault fault = frames_describe(reading->frames, &list->items[i], &place);
-		if (fault != FAULT_NONE) {
-			place = (struct frame_place){.function = "?", .line = LINE_NONE};
-			first = first == FAULT_NONE ? fault : first;
-		}
-		frames[i] = (struct heapspy_frame){
-			.function = place.function,
-			.file = place.file,
-			.line = place.line,
-		};
+		enum fault fault = describe_python(reading, &list->items[i], &frames[i]);
+		first = first == FAULT_NONE ? fault : first;
 	}
 	free(thread->frames);
 	thread->frames = frames;
@@ -113,6 +137,74 @@ static enum fault read_frames(struct reading *reading, uint64_t address,
 	return described == FAULT_GONE ? described : FAULT_NONE;
 }
 
+/* ---- with frames of C ------------------------------------------------------- */
+
+static struct heapspy_frame describe_native(const struct native_frame *frame,
+					    const struct native_name *name)
+{
+	return (struct heapspy_frame){
+		.function = name->function,
+		.file = name->file,
+		.line = name->line ? name->line : HEAPSPY_NO_LINE,
+		.native = true,
+		.inlined = name->inlined,
+		.module = name->module,
+		.address = frame->pc,
+		.offset = name->offset,
+	};
+}
+
+static enum fault describe_merged(struct reading *reading, struct heapspy_thread *thread)
+{
+	const struct native_reading *native = &reading->native;
+	const struct merged_stack *merged = &reading->merged;
+	if (!stack_merge(native->unwinder, native->frames, native->count, &reading->now,
+			 &reading->merged))
+		return FAULT_ABSENT;
+	struct heapspy_frame *frames = calloc(merged->count + 1, sizeof(*frames));
+	if (!frames)
+		return FAULT_ABSENT;
+	enum fault first = FAULT_NONE;
+	for (size_t i = 0; i < merged->count; i++) {
+		const struct merged_frame *item = &merged->items[i];
+		enum fault fault = FAULT_NONE;
+		if (item->native)
+			frames[i] = describe_native(&native->frames[item->index], item->name);
+		else
+			fault = describe_python(reading, &reading->now.items[item->index],
+						&frames[i]);
+		first = first == FAULT_NONE ? fault : first;
+	}
+	free(thread->frames);
+	thread->frames = frames;
+	thread->frame_count = merged->count;
+	thread->cut = reading->now.cut || native->cut;
+	return first;
+}
+
+static enum fault walk_now(void *context)
+{
+	struct reading *reading = context;
+	return walk(reading, reading->state);
+}
+
+/* Where there is no C stack to be had, that of Python is read as it is without. */
+static enum fault read_both(struct reading *reading, uint64_t address,
+			    struct heapspy_thread *thread)
+{
+	enum fault fault = FAULT_NONE;
+	reading->state = address;
+	if (native_reading_take(&reading->native, thread->tid, walk_now, reading, &fault) &&
+	    fault == FAULT_NONE) {
+		fault = describe_merged(reading, thread);
+		thread->torn = fault != FAULT_NONE;
+		return fault == FAULT_GONE ? fault : FAULT_NONE;
+	}
+	fault = read_frames(reading, address, thread);
+	thread->torn = true;
+	return fault;
+}
+
 /* ---- threads ---------------------------------------------------------------- */
 
 static bool is_task(void *context, uint64_t tid)
@@ -121,6 +213,13 @@ static bool is_task(void *context, uint64_t tid)
 	if (!tasks->complete)
 		return tid > 0 && tid <= 1 << 22; /* PID_MAX_LIMIT */
 	return thread_tasks_find(tasks, tid) != NULL;
+}
+
+static void describe_task(struct heapspy_thread *thread, const struct thread_task *task)
+{
+	thread->state = task->state;
+	if (task->name[0])
+		thread->name = text_from_bytes(task->name, strlen(task->name));
 }
 
 /* Which thread of the kernel's is this? */
@@ -133,11 +232,8 @@ static void identify(struct reading *reading, const struct thread_state *state,
 		tid = threads_native_id(reading->python, state->ident, is_task, tasks);
 	const struct thread_task *task = thread_tasks_find(tasks, tid);
 	thread->tid = task ? task->tid : (pid_t)tid;
-	if (!task)
-		return;
-	thread->state = task->state;
-	if (task->name[0])
-		thread->name = text_from_bytes(task->name, strlen(task->name));
+	if (task)
+		describe_task(thread, task);
 }
 
 static struct heapspy_thread *add(struct reading *reading)
@@ -172,6 +268,35 @@ static void take_name(void *context, uint64_t ident, char *name)
 	free(name);
 }
 
+/* Those that Python does not know, the main thread first. */
+static enum fault read_others(struct reading *reading)
+{
+	const struct thread_tasks *tasks = reading->tasks;
+	size_t known = reading->threads.count;
+	for (size_t i = 0; i < tasks->count; i++) {
+		const struct thread_task *task = &tasks->items[i];
+		bool is_known = false;
+		for (size_t j = 0; j < known && !is_known; j++)
+			is_known = reading->threads.items[j].tid == task->tid;
+		if (is_known)
+			continue;
+		struct heapspy_thread *thread = add(reading);
+		if (!thread)
+			return FAULT_ABSENT;
+		thread->tid = task->tid;
+		thread->interpreter = HEAPSPY_NO_INTERPRETER;
+		describe_task(thread, task);
+		enum fault fault;
+		reading->now.count = reading->now.run_count = 0;
+		reading->now.cut = false;
+		thread->torn = !native_reading_take(&reading->native, task->tid, NULL, NULL, &fault);
+		if (describe_merged(reading, thread) != FAULT_NONE)
+			return FAULT_ABSENT;
+		reading->threads.torn += thread->torn;
+	}
+	return FAULT_NONE;
+}
+
 static enum fault read_interpreter(struct reading *reading, const struct interpreter *interpreter)
 {
 	struct python *python = reading->python;
@@ -191,8 +316,10 @@ static enum fault read_interpreter(struct reading *reading, const struct interpr
 		thread->ident = states.items[i].ident;
 		thread->holds_gil = states.items[i].holds_gil;
 		thread->interpreter = interpreter->id;
-		fault = read_frames(reading, states.items[i].address, thread);
 		identify(reading, &states.items[i], thread);
+		fault = reading->is_native
+				? read_both(reading, states.items[i].address, thread)
+				: read_frames(reading, states.items[i].address, thread);
 		reading->threads.torn += thread->torn;
 	}
 	if (fault == FAULT_NONE)
@@ -200,19 +327,54 @@ static enum fault read_interpreter(struct reading *reading, const struct interpr
 	return fault;
 }
 
-struct heapspy_error *stack_reading_take(struct python *python, const struct thread_tasks *tasks,
-					 bool live, struct heapspy_threads *ret_threads)
+static bool begin(struct reading *reading, const struct stack_reading_options *options)
 {
-	struct reading reading = {.python = python, .tasks = tasks, .live = live};
-	reading.frames = frames_new(python);
-	if (!reading.frames)
+	struct storage *storage = calloc(1, sizeof(*storage));
+	reading->threads.storage = storage;
+	reading->frames = frames_new(reading->python);
+	if (storage)
+		storage->frames = reading->frames;
+	else
+		frames_free(reading->frames);
+	return storage && reading->frames &&
+	       (!options->native || native_reading_init(&reading->native, reading->python->target,
+							options->live, options->max_pause));
+}
+
+static void end(struct reading *reading)
+{
+	struct storage *storage = reading->threads.storage;
+	if (storage && reading->is_native)
+		storage->unwinder = native_reading_take_unwinder(&reading->native);
+	native_reading_fini(&reading->native);
+	merged_stack_fini(&reading->merged);
+	frame_list_fini(&reading->now);
+	frame_list_fini(&reading->before);
+}
+
+struct heapspy_error *stack_reading_take(struct python *python, const struct thread_tasks *tasks,
+					 const struct stack_reading_options *options,
+					 double *ret_pause, struct heapspy_threads *ret_threads)
+{
+	struct reading reading = {
+		.python = python,
+		.tasks = tasks,
+		.live = options->live,
+		.is_native = options->native,
+	};
+	if (!begin(&reading, options)) {
+		end(&reading);
+		stack_reading_fini(&reading.threads);
 		return error_no_memory();
-	reading.threads.storage = reading.frames;
+	}
 	enum fault fault = FAULT_NONE;
 	for (size_t i = 0; i < python->interpreter_count && fault == FAULT_NONE; i++)
 		fault = read_interpreter(&reading, &python->interpreters[i]);
-	frame_list_fini(&reading.now);
-	frame_list_fini(&reading.before);
+	if (reading.is_native && fault == FAULT_NONE)
+		fault = read_others(&reading);
+	if (ret_pause)
+		*ret_pause = reading.native.pause;
+	end(&reading);
 	if (fault == FAULT_NONE) {
 		*ret_threads = reading.threads;
 		return NULL;

@@ -13,7 +13,8 @@
 static bool is_mixed(const struct heapspy_threads *threads)
 {
 	for (size_t i = 1; i < threads->count; i++)
-		if (threads->items[i].interpreter != threads->items[0].interpreter)
+		if (threads->items[i].interpreter != HEAPSPY_NO_INTERPRETER &&
+		    threads->items[i].interpreter != threads->items[0].interpreter)
 			return true;
 	return false;
 }
@@ -30,6 +31,17 @@ static char *place_of(const struct heapspy_frame *frame)
 	return length < 0 ? NULL : place;
 }
 
+static void emit_native(struct emitter *emitter, const struct heapspy_frame *frame)
+{
+	emit_flag(emitter, "native", NULL, true, "", "");
+	emit_text(emitter, "module", NULL, frame->module);
+	emit_address(emitter, "address", NULL, frame->address);
+	if (frame->offset)
+		emit_count(emitter, "offset", NULL, frame->offset);
+	if (frame->inlined)
+		emit_flag(emitter, "inlined", NULL, true, "", "");
+}
+
 static void emit_frames(struct emitter *emitter, const struct heapspy_thread *thread, bool shown)
 {
 	emit_table(emitter, "frames", shown ? "" : NULL);
@@ -38,14 +50,12 @@ static void emit_frames(struct emitter *emitter, const struct heapspy_thread *th
 		bool has_line = frame->line != HEAPSPY_NO_LINE;
 		CLEANUP(freep) char *place = place_of(frame);
 		emit_row(emitter);
-		emit_text(emitter, "function", "function", frame->function);
+		emit_text(emitter, "function", "function", frame->function ?: "?");
 		emit_text(emitter, "file", NULL, frame->file);
 		if (has_line)
 			emit_signed(emitter, "line", NULL, frame->line);
-		if (frame->native) {
-			emit_flag(emitter, "native", NULL, true, "", "");
-			emit_text(emitter, "module", NULL, frame->module);
-		}
+		if (frame->native)
+			emit_native(emitter, frame);
 		emit_text(emitter, NULL, "where", place);
 		emit_end(emitter);
 	}
@@ -61,7 +71,10 @@ static void emit_thread(struct emitter *emitter, const struct heapspy_thread *th
 	else
 		emit_text(emitter, NULL, in_row ? "tid" : NULL, NULL);
 	emit_text(emitter, "name", in_row ? "thread" : "", thread->name);
-	emit_id(emitter, "interpreter", mixed ? "interpreter" : NULL, thread->interpreter);
+	if (thread->interpreter != HEAPSPY_NO_INTERPRETER)
+		emit_id(emitter, "interpreter", mixed ? "interpreter" : NULL, thread->interpreter);
+	else
+		emit_text(emitter, NULL, mixed ? "interpreter" : NULL, NULL);
 	emit_text(emitter, "state", in_row ? "state" : "",
 		  thread->state ? heapspy_thread_state_name(thread->state) : NULL);
 	emit_flag(emitter, "holds_gil", in_row ? "gil" : "", thread->holds_gil,

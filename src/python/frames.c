@@ -42,6 +42,7 @@ void frames_free(struct frames *frames)
 void frame_list_fini(struct frame_list *list)
 {
 	free(list->items);
+	free(list->runs);
 	*list = (struct frame_list){0};
 }
 
@@ -59,10 +60,33 @@ static bool add(struct frame_list *list, const struct frame *frame)
 	return true;
 }
 
+/* The run that is being walked ends. */
+static bool end_run(struct frame_list *list, uint64_t anchor)
+{
+	if (list->run_count == list->run_capacity) {
+		size_t capacity = list->run_capacity ? list->run_capacity * 2 : 64;
+		struct frame_run *runs = realloc(list->runs, capacity * sizeof(*runs));
+		if (!runs)
+			return false;
+		list->runs = runs;
+		list->run_capacity = capacity;
+	}
+	list->runs[list->run_count++] = (struct frame_run){anchor};
+	return true;
+}
+
 /* ---- one frame ----------------------------------------------------------- */
 
+/* What else is learnt of a frame on the way. */
+struct look {
+	uint64_t next;   /* the older frame */
+	bool shown;
+	bool ends_run;   /* with it a run begins on the C stack, so that in this list one ends */
+	uint64_t anchor; /* of that run */
+};
+
 /* A frame object of 3.8 - 3.10. */
-static bool read_frame_object(struct frames *frames, struct frame *frame, uint64_t *ret_next)
+static void read_frame_object(struct frames *frames, struct frame *frame, struct look *look)
 {
 	struct python *python = frames->python;
 	const struct layout *layout = &python->layout;
@@ -72,13 +96,15 @@ static bool read_frame_object(struct frames *frames, struct frame *frame, uint64
 	/* 3.10 counts instructions: Include/cpython/frameobject.h. */
 	if (python_since(python, PYTHON_VERSION(3, 10)) && frame->position > 0)
 		frame->position *= 2;
-	*ret_next = peek_u64(python->peek, frame->address + OFFSET(layout, FrameObject, f_back));
+	look->next = peek_u64(python->peek, frame->address + OFFSET(layout, FrameObject, f_back));
+	look->shown = look->ends_run = true;
 	if (!codes_is_code(frames->codes, frame->code))
 		peek_raise(python->peek, FAULT_STRANGE);
-	return true;
 }
 
-static bool read_interpreter_frame(struct frames *frames, struct frame *frame, uint64_t *ret_next)
+/* From 3.12 on each run puts a frame of its own below those that it executes, which lies
+ * in its C frame; in 3.11 it marks the first of them. */
+static void read_interpreter_frame(struct frames *frames, struct frame *frame, struct look *look)
 {
 	struct python *python = frames->python;
 	struct peek *peek = python->peek;
@@ -87,10 +113,16 @@ static bool read_interpreter_frame(struct frames *frames, struct frame *frame, u
 	frame->code = peek_u64(peek, frame->address + OFFSET(layout, InterpreterFrame, f_code));
 	if (python_since(python, PYTHON_VERSION(3, 14)))
 		frame->code &= STACKREF_MASK;
-	*ret_next = peek_u64(peek, frame->address + OFFSET(layout, InterpreterFrame, previous));
+	look->next = peek_u64(peek, frame->address + OFFSET(layout, InterpreterFrame, previous));
 	if (python_since(python, PYTHON_VERSION(3, 12)) && owner >= OWNER_INTERPRETER &&
-	    owner <= OWNER_LAST)
-		return false;
+	    owner <= OWNER_LAST) {
+		look->ends_run = true;
+		look->anchor = frame->address;
+		return;
+	}
+	if (HAS(layout, InterpreterFrame, is_entry))
+		look->ends_run = peek_u8(peek, frame->address +
+						       OFFSET(layout, InterpreterFrame, is_entry));
 	if (owner >= OWNER_INTERPRETER || !codes_is_code(frames->codes, frame->code))
 		peek_raise(peek, FAULT_STRANGE);
 	uint64_t first = frame->code + OFFSET(layout, CodeObject, co_code_adaptive);
@@ -99,7 +131,7 @@ static bool read_interpreter_frame(struct frames *frames, struct frame *frame, u
 	frame->position = (int64_t)(instruction - first);
 	int32_t traceable =
 		peek_i32(peek, frame->code + OFFSET(layout, CodeObject, co_firsttraceable));
-	return owner == OWNER_GENERATOR || frame->position >= (int64_t)traceable * 2;
+	look->shown = owner == OWNER_GENERATOR || frame->position >= (int64_t)traceable * 2;
 }
 
 /* ---- all of a thread --------------------------------------------------------- */
@@ -120,17 +152,21 @@ enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list
 	struct python *python = frames->python;
 	struct peek *peek = python->peek;
 	bool objects = !python_since(python, PYTHON_VERSION(3, 11));
-	list->count = 0;
+	list->count = list->run_count = 0;
 	list->cut = false;
 	peek_take_fault(peek);
 	struct frame frame = {.address = newest_frame(python, thread)};
 	/* In a circle the mark, which moves on ever later, is met again: Brent. */
-	uint64_t mark = 0, steps = 0, next = 0;
-	for (; frame.address; frame.address = next) {
+	uint64_t mark = 0, steps = 0;
+	struct look look = {.next = 0};
+	for (; frame.address; frame.address = look.next) {
 		if (frame.address == mark || frame.address % 8 != 0)
 			peek_raise(peek, FAULT_STRANGE);
-		bool shown = objects ? read_frame_object(frames, &frame, &next)
-				     : read_interpreter_frame(frames, &frame, &next);
+		look = (struct look){.next = 0};
+		if (objects)
+			read_frame_object(frames, &frame, &look);
+		else
+			read_interpreter_frame(frames, &frame, &look);
 		enum fault fault = peek_take_fault(peek);
 		if (fault != FAULT_NONE)
 			return fault;
@@ -138,7 +174,9 @@ enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list
 			list->cut = true;
 			return FAULT_NONE;
 		}
-		if (shown && !add(list, &frame)) {
+		frame.run = (uint32_t)list->run_count;
+		if ((look.shown && !add(list, &frame)) ||
+		    (look.ends_run && !end_run(list, look.anchor))) {
 			list->cut = true;
 			return FAULT_NONE;
 		}
@@ -146,6 +184,10 @@ enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list
 		if ((steps & (steps - 1)) == 0)
 			mark = frame.address;
 	}
+	/* Of the oldest run no beginning was seen. */
+	if (list->count && list->items[list->count - 1].run == list->run_count &&
+	    !end_run(list, 0))
+		list->cut = true;
 	return peek_take_fault(peek);
 }
 

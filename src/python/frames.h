@@ -27,11 +27,20 @@ struct frame {
 	uint64_t address;
 	uint64_t code;    /* its code object */
 	int64_t position; /* of its instruction: bytes from the first one; negative: none yet */
+	uint32_t run;     /* which call of _PyEval_EvalFrameDefault() executes it: index in `runs` */
+};
+
+/* One call of _PyEval_EvalFrameDefault() on the C stack. Up to 3.10 it executes one frame,
+ * since then also those that its frames call; but it may also have none that is shown. */
+struct frame_run {
+	uint64_t anchor; /* an address in its C frame (3.12+); 0: not known */
 };
 
 struct frame_list {
 	struct frame *items; /* newest first */
 	size_t count, capacity;
+	struct frame_run *runs; /* newest first */
+	size_t run_count, run_capacity;
 	bool cut; /* there are more than FRAMES_MAX */
 };
 

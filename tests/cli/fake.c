@@ -180,7 +180,13 @@ static struct heapspy_frame *new_frames(pid_t pid, size_t *ret_count)
 	struct heapspy_frame *frames = calloc(3, sizeof(*frames));
 	bool hostile = pid == PID_HOSTILE;
 	frames[0] = (struct heapspy_frame){
-		.function = "wait", .line = HEAPSPY_NO_LINE, .native = true, .module = "libc.so.6"};
+		.function = pid == PID_UNKNOWN ? NULL : "wait",
+		.line = HEAPSPY_NO_LINE,
+		.native = true,
+		.inlined = hostile,
+		.module = hostile ? HOSTILE : "libc.so.6",
+		.address = 0x7f0000001234,
+		.offset = hostile ? 0 : 0x34};
 	frames[1] = (struct heapspy_frame){
 		.function = hostile ? HOSTILE : "Worker.run", .file = hostile ? HOSTILE : "app/work.py", .line = 12};
 	frames[2] = (struct heapspy_frame){.function = "<module>", .file = "<string>", .line = HEAPSPY_NO_LINE};
@@ -201,7 +207,7 @@ static struct heapspy_threads new_threads(pid_t pid)
 	};
 	threads.items[0].frames = new_frames(pid, &threads.items[0].frame_count);
 	/* Nothing is known of the other. */
-	threads.items[1].interpreter = pid == PID_UNKNOWN;
+	threads.items[1].interpreter = pid == PID_UNKNOWN ? 1 : pid == PID_HOSTILE ? HEAPSPY_NO_INTERPRETER : 0;
 	return threads;
 }
 

@@ -46,7 +46,6 @@ BAD = [
     ("src/heap/census.h", "#include <elfutils/libdwfl.h>"),
     ("src/heap/census.h", "#include <sys/ptrace.h>"),
     ("src/elf/module.h", "#include <linux/ptrace.h>"),
-    ("src/python/types.h", "#include <libunwind-ptrace.h>"),
     ("src/python/types.h", '#include "no/such/file.h"'),
 ]
 
