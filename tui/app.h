@@ -64,6 +64,7 @@ enum request {
 	REQUEST_LOOK = 64,    /* at objects of app->selected, app->object_limit of them */
 	REQUEST_FILE = 128,   /* app->prompt was answered: write app->path */
 	REQUEST_LOOKS = 256,  /* of the terminal: app->theme, app->mouse */
+	REQUEST_LEAVE = 512,  /* to the list of processes, where there is one */
 };
 
 /* X(NAME, name) */
@@ -87,6 +88,7 @@ struct app {
 	double now; /* since the epoch: set before drawing */
 	enum panel focus;
 	bool zoom, help, frozen;
+	bool listed; /* it is one of several processes */
 	double frozen_time;
 	enum curve curve;
 	bool without_text;      /* in previews of objects */

@@ -228,6 +228,8 @@ bool export_make(struct app *app, struct tui_table *ret_table)
 	const struct export *export = current(app);
 	struct tui_table table = {
 		.view = export->name,
+		.target = app->model.target,
+		.python = app->model.python,
 		.time = app->model.sample ? app->model.sample->time : app->now,
 		.columns = export->columns,
 		.column_count = export->column_count,

@@ -123,8 +123,10 @@ static unsigned back(struct app *app, uint32_t key)
 	} else if (key == TUI_KEY_ESCAPE && app->filter[0]) {
 		app->filter[0] = 0;
 		app_sort(app);
-	} else {
+	} else if (app->zoom) {
 		app->zoom = false;
+	} else {
+		return REQUEST_LEAVE;
 	}
 	return 0;
 }
@@ -482,7 +484,7 @@ const struct binding keymap[] = {
 	{{TUI_KEY_ESCAPE, TUI_KEY_BACKSPACE},
 	 "Esc Backspace",
 	 NULL,
-	 "one level up; Esc clears the filter",
+	 "one level up, to the list of processes at last; Esc clears the filter",
 	 back},
 	{{'v'}, "v", NULL, "next curve: RSS, heap, live", next_curve},
 	{{'T'}, "T", NULL, "time that the plot spans: 1, 5, 15 minutes, an hour", next_span},

@@ -92,12 +92,17 @@ static const struct walk *walk_ago(const struct model *model, double seconds)
 
 static void add_walk(struct model *model, const struct walk *walk)
 {
-	if (model->walk_count == WALKS) {
+	while (model->walk_count >= model->walk_limit) {
 		walk_fini(&model->walks[0]);
-		memmove(model->walks, model->walks + 1, (WALKS - 1) * sizeof(*model->walks));
 		model->walk_count--;
+		memmove(model->walks, model->walks + 1, model->walk_count * sizeof(*model->walks));
 	}
 	model->walks[model->walk_count++] = *walk;
+}
+
+void model_limit(struct model *model, size_t walks)
+{
+	model->walk_limit = walks < 2 ? 2 : walks > WALKS ? WALKS : walks;
 }
 
 static void measure_baseline(struct model *model)
@@ -358,7 +363,8 @@ const struct event *model_event(const struct model *model, size_t back)
 bool model_init(struct model *model, const struct heapspy_target_info *target,
 		const struct heapspy_python_info *python, double interval)
 {
-	*model = (struct model){.target = target, .python = python, .interval = interval};
+	*model = (struct model){.target = target, .python = python, .interval = interval,
+				.walk_limit = WALKS};
 	model->moments = calloc(MOMENTS, sizeof(*model->moments));
 	return model->moments != NULL;
 }

@@ -62,7 +62,7 @@ struct model {
 	size_t moment_count, moment_next;
 	size_t collecting_seen, readings; /* readings with a collection running; all */
 	struct walk walks[WALKS]; /* the oldest first */
-	size_t walk_count;
+	size_t walk_count, walk_limit;
 	struct walk baseline;
 	double baseline_time;
 	struct growth *growths; /* of the last census, in its order */
@@ -76,6 +76,9 @@ struct model {
 bool model_init(struct model *model, const struct heapspy_target_info *target,
 		const struct heapspy_python_info *python, double interval);
 void model_fini(struct model *model);
+
+/* Remember so many censuses, at least two: each takes some hundred kilobytes. */
+void model_limit(struct model *model, size_t walks);
 
 /* Takes the sample. True: it brought a new census. */
 bool model_take(struct model *model, struct heapspy_sample *sample);

@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app.h"
-#include "export.h"
+#include "group.h"
 #include "keymap.h"
 #include "plain.h"
+#include "save.h"
 #include "terminal.h"
 #include "text.h"
 
@@ -74,57 +74,170 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Until there is something to do. What is there is told by those who have it. False:
- * standard input is at its end, or the terminal is gone. */
-static bool wait_for(struct heapspy_sampler *sampler, bool input, int milliseconds)
-{
-	struct pollfd files[] = {
-	    {.fd = heapspy_sampler_fd(sampler), .events = POLLIN},
-	    {.fd = wake_up[0], .events = POLLIN},
-	    {.fd = input ? STDIN_FILENO : -1, .events = POLLIN},
-	};
-	char drained[64];
-	poll(files, 3, milliseconds);
-	while (read(wake_up[0], drained, sizeof(drained)) > 0)
-		;
-	return !(files[2].revents & (POLLHUP | POLLERR | POLLNVAL));
-}
+/* Everything that is there for as long as it runs. */
+struct run {
+	const struct tui_source *source;
+	const struct tui_options *options;
+	struct group group;
+	struct saver saver;
+	struct pollfd *files; /* room for all members and the others */
+	size_t file_room;
+};
 
-/* True: it is a new one. */
-static bool take_sample(struct app *app, struct heapspy_sampler *sampler)
+enum { OTHER_FILES = 3 };
+
+static bool make_room(struct run *run)
 {
-	struct heapspy_sample *sample = heapspy_sampler_latest(sampler);
-	if (!sample || sample == app->model.sample) {
-		heapspy_sample_drop(sample);
+	size_t needed = run->group.count + OTHER_FILES;
+	if (needed <= run->file_room)
+		return true;
+	void *files = realloc(run->files, 2 * needed * sizeof(*run->files));
+	if (!files)
 		return false;
-	}
-	app_take(app, sample);
+	run->files = files;
+	run->file_room = 2 * needed;
 	return true;
 }
 
-static bool is_gone(const struct app *app)
+/* Until there is something to do. What is there is told by those who have it. False:
+ * standard input is at its end, or the terminal is gone. */
+static bool wait_for(struct run *run, bool input, int milliseconds)
 {
-	return app->model.sample && app->model.sample->state == HEAPSPY_SAMPLE_GONE;
+	char drained[64];
+	struct heapspy_scout *scout = run->source->scout;
+	if (!make_room(run))
+		return false;
+	struct pollfd *files = run->files;
+	size_t count = OTHER_FILES;
+	files[0] = (struct pollfd){.fd = input ? STDIN_FILENO : -1, .events = POLLIN};
+	files[1] = (struct pollfd){.fd = wake_up[0], .events = POLLIN};
+	files[2] = (struct pollfd){.fd = scout ? heapspy_scout_fd(scout) : -1, .events = POLLIN};
+	for (size_t i = 0; i < run->group.count; i++) {
+		const struct member *member = run->group.members[i];
+		if (member->sampler && !member_is_gone(member))
+			files[count++] = (struct pollfd){
+			    .fd = heapspy_sampler_fd(member->sampler), .events = POLLIN};
+	}
+	poll(files, count, milliseconds);
+	while (read(wake_up[0], drained, sizeof(drained)) > 0)
+		;
+	return !(files[0].revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+/* ---- who is watched, and what is new of them ----------------------------------------------- */
+
+static struct member *add_member(struct run *run, struct heapspy_sampler *sampler, pid_t parent)
+{
+	struct member *member =
+	    group_add(&run->group, parent, heapspy_sampler_target(sampler),
+		      heapspy_sampler_python(sampler));
+	if (!member)
+		return NULL;
+	member->sampler = sampler;
+	member->app.grid.ascii = run->options->ascii;
+	member->app.without_text = run->options->without_text;
+	return member;
+}
+
+static void end_member(void *context, struct member *member)
+{
+	struct run *run = context;
+	if (!run->source->scout)
+		return;
+	heapspy_sampler_stop(member->sampler);
+	save_forget(&run->saver, &member->app);
+	heapspy_scout_give_up(run->source->scout);
+}
+
+static bool take_discoveries(struct run *run)
+{
+	struct heapspy_discovery found;
+	struct group *group = &run->group;
+	bool any = false;
+	while (run->source->scout && heapspy_scout_take(run->source->scout, &found)) {
+		any = true;
+		if (found.error)
+			snprintf(group->front.message, sizeof(group->front.message),
+				 "%s%s%s", found.error->what, found.error->why ? ": " : "",
+				 found.error->why ? found.error->why : "");
+		else if (!add_member(run, found.sampler, found.parent))
+			heapspy_sampler_stop(found.sampler);
+		heapspy_error_free(found.error);
+	}
+	return any;
+}
+
+/* What a new sample is for. */
+typedef void use_sample(struct run *run, struct member *member);
+
+/* True: there was something new. Members that are taken from change their places. */
+static bool take_samples(struct run *run, use_sample *use)
+{
+	struct group *group = &run->group;
+	bool any = take_discoveries(run);
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < group->count && !more; i++) {
+			struct member *member = group->members[i];
+			struct heapspy_sample *sample =
+			    member->sampler ? heapspy_sampler_latest(member->sampler) : NULL;
+			if (!sample || sample == member->app.model.sample) {
+				heapspy_sample_drop(sample);
+				continue;
+			}
+			group_take(group, member, sample);
+			use(run, member);
+			more = any = true;
+		}
+	}
+	return any;
+}
+
+/* Did all that live bring so many readings? */
+static bool is_enough(const struct group *group, uint64_t count)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		const struct heapspy_sample *sample = group->members[i]->app.model.sample;
+		if (!member_is_gone(group->members[i]) && (!sample || sample->number < count))
+			return false;
+	}
+	return group->count > 0;
 }
 
 /* ---- on a terminal ------------------------------------------------------------------------- */
 
-static void fulfil(struct app *app, struct heapspy_sampler *sampler, unsigned requests)
+static void look_at_objects(struct member *member)
 {
-	if (requests & REQUEST_WALK)
-		heapspy_sampler_walk_now(sampler);
-	if (requests & REQUEST_INTERVAL)
-		heapspy_sampler_set_census_interval(sampler, app->census_interval);
-	if (requests & REQUEST_LOOK) {
-		struct heapspy_instances_options options = {
-			.type = app->selected,
-			.largest = app->object_limit,
-			.sample = app->object_limit,
-			.preview = PREVIEW_LENGTH,
-			.without_text = app->without_text,
-		};
-		heapspy_sampler_look(sampler, &options);
+	const struct app *app = &member->app;
+	struct heapspy_instances_options options = {
+		.type = app->selected,
+		.largest = app->object_limit,
+		.sample = app->object_limit,
+		.preview = PREVIEW_LENGTH,
+		.without_text = app->without_text,
+	};
+	heapspy_sampler_look(member->sampler, &options);
+}
+
+static void ask_samplers(struct run *run, const struct app *app, unsigned requests)
+{
+	for (size_t i = 0; i < run->group.count; i++) {
+		struct member *member = run->group.members[i];
+		if (!member->sampler || (run->group.open && run->group.open != member))
+			continue;
+		if (requests & REQUEST_WALK)
+			heapspy_sampler_walk_now(member->sampler);
+		if (requests & REQUEST_INTERVAL)
+			heapspy_sampler_set_census_interval(member->sampler, app->census_interval);
+		if (requests & REQUEST_LOOK && member == run->group.open)
+			look_at_objects(member);
 	}
+}
+
+static void fulfil(struct run *run, unsigned requests)
+{
+	struct app *app = group_app(&run->group);
+	ask_samplers(run, app, requests);
 	if (requests & REQUEST_COPY)
 		terminal_copy(app->message + strlen("copied: "));
 	if (requests & REQUEST_LOOKS)
@@ -133,122 +246,67 @@ static void fulfil(struct app *app, struct heapspy_sampler *sampler, unsigned re
 		terminal_repaint();
 	if (requests & REQUEST_SUSPEND)
 		terminal_suspend();
+	if (requests & REQUEST_FILE)
+		save_file(&run->saver, app, run->group.open ? run->group.open->sampler : NULL);
 }
 
-/* ---- files that the user asked for ---------------------------------------------------------- */
-
-static void export(struct app *app, const struct tui_files *files)
+static void look_for_snapshot(struct run *run, struct member *member)
 {
-	struct tui_table table;
-	char text[400], why[256] = "there is no memory";
-	enum tui_saved saved = TUI_FAILED;
-	if (export_make(app, &table)) {
-		saved = files->save(files->context, app->path, app->replace, app->format, &table,
-				    why, sizeof(why));
-		snprintf(text, sizeof(text), "written: %s, %zu rows", app->path, table.row_count);
-		export_fini(&table);
-	}
-	app_file_done(app, saved, saved == TUI_SAVED ? text : saved == TUI_EXISTS ? "" : why);
+	save_look(&run->saver, &member->app);
 }
 
-/* The snapshot that is being written, by the sampler; 0: none is. */
-static uint64_t saving;
-static char saving_to[256];
-
-static void begin_snapshot(struct app *app, struct heapspy_sampler *sampler,
-			   const struct tui_files *files)
-{
-	char text[400], why[256] = "another snapshot is being written";
-	struct heapspy_snapshot_options options = {.without_text = app->without_text};
-	enum tui_saved opened = TUI_FAILED;
-	int fd;
-	if (!saving)
-		opened = files->open(files->context, app->path, app->replace, &fd, why, sizeof(why));
-	if (opened == TUI_SAVED) {
-		snprintf(saving_to, sizeof(saving_to), "%s", app->path);
-		saving = heapspy_sampler_save(sampler, &options, fd);
-	}
-	snprintf(text, sizeof(text), "writing %s", app->path);
-	app_file_done(app, opened, opened == TUI_SAVED ? text : opened == TUI_EXISTS ? "" : why);
-}
-
-static void end_snapshot(struct app *app, const struct heapspy_saved *saved,
-			 const struct tui_files *files)
-{
-	char why[256] = "", bytes[TEXT_SIZE], seconds[TEXT_SIZE];
-	bool written = !saved->trouble;
-	enum tui_saved closed = files->close(files->context, written, why, sizeof(why));
-	saving = 0;
-	if (!written)
-		snprintf(app->message, sizeof(app->message), "no snapshot: %s", saved->trouble);
-	else if (closed != TUI_SAVED)
-		snprintf(app->message, sizeof(app->message), "%s", why);
-	else
-		snprintf(app->message, sizeof(app->message), "written: %s on disk in %s: %s",
-			 text_bytes(bytes, saved->snapshot.stored),
-			 text_seconds(seconds, saved->snapshot.duration), saving_to);
-}
-
-static void write_file(struct app *app, struct heapspy_sampler *sampler,
-		       const struct tui_files *files)
-{
-	if (!files)
-		app_file_done(app, TUI_FAILED, "nothing can be written here");
-	else if (app->prompt == PROMPT_SNAPSHOT)
-		begin_snapshot(app, sampler, files);
-	else
-		export(app, files);
-}
-
-static bool draw(struct app *app)
+static bool draw(struct run *run)
 {
 	unsigned rows, columns;
+	struct app *app = group_app(&run->group);
 	terminal_size(&rows, &columns);
 	if ((rows != app->grid.rows || columns != app->grid.columns) &&
 	    !grid_resize(&app->grid, rows, columns))
 		return false;
 	app->now = now();
-	app_draw(app);
+	group_draw(&run->group);
 	terminal_show(&app->grid);
 	return true;
 }
 
-static void run_screen(struct app *app, struct heapspy_sampler *sampler,
-		       const struct tui_options *options)
+/* Age of what is on the screen, by the second; 0: it is fresh. */
+static double staleness(struct run *run)
+{
+	struct app *app = group_app(&run->group);
+	app->now = now();
+	return group_is_gone(&run->group) ? 0 : floor(app_staleness(app));
+}
+
+static void run_screen(struct run *run)
 {
 	bool changed = true;
 	double stale = 0;
+	take_samples(run, look_for_snapshot);
 	for (;;) {
-		if (changed && !draw(app))
+		if (changed && !draw(run))
 			return;
-		uint64_t reading = app->model.sample ? app->model.sample->number : 0;
-		if (ended_by || (options->count && reading >= options->count))
+		if (ended_by ||
+		    (run->options->count && is_enough(&run->group, run->options->count)))
 			return;
 		/* The age of what is old is shown, by the second. */
-		bool on = wait_for(sampler, true, is_gone(app) ? -1 : 1000);
-		changed = take_sample(app, sampler) || resized || continued;
-		const struct heapspy_sample *sample = app->model.sample;
-		if (saving && sample && sample->saved && sample->saved->number == saving)
-			end_snapshot(app, sample->saved, options->files);
+		bool on = wait_for(run, true, group_is_gone(&run->group) ? -1 : 1000);
+		changed = take_samples(run, look_for_snapshot) || resized || continued;
 		if (continued)
 			terminal_resume();
 		resized = continued = 0;
 		for (uint32_t key; (key = terminal_key());) {
 			unsigned row, column;
 			unsigned requests = key == TUI_KEY_CLICK && terminal_click(&row, &column)
-						    ? app_click(app, row, column)
-						    : app_key(app, key);
+						? group_click(&run->group, row, column)
+						: group_key(&run->group, key);
 			if (requests & REQUEST_QUIT)
 				return;
-			fulfil(app, sampler, requests);
-			if (requests & REQUEST_FILE)
-				write_file(app, sampler, options->files);
+			fulfil(run, requests);
 			changed = true;
 		}
 		if (!on)
 			return;
-		app->now = now();
-		double age = is_gone(app) ? 0 : floor(app_staleness(app));
+		double age = staleness(run);
 		changed |= age != stale;
 		stale = age;
 	}
@@ -256,60 +314,101 @@ static void run_screen(struct app *app, struct heapspy_sampler *sampler,
 
 /* ---- without one ----------------------------------------------------------------------------- */
 
-static const char *run_plain(struct app *app, struct heapspy_sampler *sampler,
-			     const struct tui_options *options, int *ret_errnum)
+/* Each line begins with its process where there are several. */
+static void print_member(struct run *run, struct member *member)
 {
-	struct plain plain = {0};
-	while (!ended_by && !is_gone(app)) {
-		if (take_sample(app, sampler)) {
-			plain_print(&plain, app, stdout);
-			if (ferror(stdout)) {
-				*ret_errnum = errno;
-				return "standard output cannot be written";
-			}
-			/* The last reading comes with a census, however soon. */
-			if (options->count && plain.done >= options->count && plain.census)
-				return NULL;
+	char *text = NULL;
+	size_t size;
+	FILE *stream = run->group.listed ? open_memstream(&text, &size) : NULL;
+	plain_print(&member->plain, &member->app, stream ? stream : stdout);
+	if (!stream)
+		return;
+	fclose(stream);
+	char *rest = text;
+	for (char *line; (line = strsep(&rest, "\n")) && *line;)
+		fprintf(stdout, "%d %s\n", (int)member->pid, line);
+	fflush(stdout);
+	free(text);
+}
+
+/* The last reading of each comes with a census, however soon. */
+static bool is_printed(const struct group *group, uint64_t count)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		const struct member *member = group->members[i];
+		if (!member_is_gone(member) &&
+		    (member->plain.done < count || !member->plain.census))
+			return false;
+	}
+	return group->count > 0;
+}
+
+static const char *run_plain(struct run *run, int *ret_errnum)
+{
+	while (!ended_by && !group_is_gone(&run->group)) {
+		if (!take_samples(run, print_member)) {
+			wait_for(run, false, -1);
 			continue;
 		}
-		wait_for(sampler, false, -1);
+		if (ferror(stdout)) {
+			*ret_errnum = errno;
+			return "standard output cannot be written";
+		}
+		if (run->options->count && is_printed(&run->group, run->options->count))
+			return NULL;
 	}
 	return NULL;
 }
 
 /* ---- both -------------------------------------------------------- */
 
-void tui_run(struct heapspy_sampler *sampler, const struct heapspy_target_info *target,
-	     const struct heapspy_python_info *python, const struct tui_options *options,
+static void run_both(struct run *run, struct tui_end *end)
+{
+	if (run->options->plain) {
+		end->trouble = run_plain(run, &end->errnum);
+	} else if (terminal_begin(run->options->colour)) {
+		run_screen(run);
+		terminal_end();
+	} else {
+		end->trouble = "the terminal is of an unknown kind, or can do too little";
+	}
+}
+
+static void tell_end(const struct group *group, struct tui_end *end)
+{
+	end->signal = ended_by;
+	end->gone = group_is_gone(group);
+	if (!end->gone)
+		return;
+	const struct heapspy_sample *sample = group->members[0]->app.model.sample;
+	snprintf(end->why, sizeof(end->why), "%s",
+		 group->listed	   ? "all processes that were watched ended"
+		 : sample->trouble ? sample->trouble
+				   : "");
+}
+
+void tui_run(const struct tui_source *source, const struct tui_options *options,
 	     struct tui_end *ret_end)
 {
-	struct app app;
+	struct run run = {.source = source, .options = options, .saver = {.files = options->files}};
+	struct group *group = &run.group;
 	*ret_end = (struct tui_end){0};
-	if (!app_init(&app, target, python, options->interval, options->census_interval)) {
+	bool begun =
+	    group_init(group, source->scout != NULL, options->interval, options->census_interval);
+	group->end = end_member;
+	group->context = &run;
+	group->front.grid.ascii = options->ascii;
+	if (!begun || (source->sampler && !add_member(&run, source->sampler, 0))) {
 		ret_end->trouble = "there is no memory";
-		return;
-	}
-	app.grid.ascii = options->ascii;
-	app.without_text = options->without_text;
-	if (!take_signals()) {
+	} else if (!take_signals()) {
 		ret_end->trouble = "there is no descriptor left";
 	} else {
-		if (options->plain) {
-			ret_end->trouble = run_plain(&app, sampler, options, &ret_end->errnum);
-		} else if (terminal_begin(options->colour)) {
-			run_screen(&app, sampler, options);
-			terminal_end();
-		} else {
-			ret_end->trouble =
-			    "the terminal is of an unknown kind, or can do too little";
-		}
+		run_both(&run, ret_end);
 		give_signals_back();
 	}
-	ret_end->signal = ended_by;
-	ret_end->gone = is_gone(&app);
-	if (ret_end->gone)
-		snprintf(ret_end->why, sizeof(ret_end->why), "%s", app.model.sample->trouble ?: "");
-	app_fini(&app);
+	tell_end(group, ret_end);
+	group_fini(group);
+	free(run.files);
 }
 
 bool tui_key(size_t number, const char **ret_names, const char **ret_meaning)

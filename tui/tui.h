@@ -11,6 +11,13 @@
 #include <stdio.h>
 
 #include <heapspy/sampler.h>
+#include <heapspy/scout.h>
+
+/* What is watched: one of them. */
+struct tui_source {
+	struct heapspy_sampler *sampler; /* one process; it stays the caller's */
+	struct heapspy_scout *scout;     /* several, listed; so does this */
+};
 
 /* ---- files that the user asks for ---------------------------------------------------- */
 
@@ -45,6 +52,8 @@ union tui_value {
 struct tui_table {
 	const char *view; /* "types" */
 	double time;      /* of the data */
+	const struct heapspy_target_info *target; /* whose it is */
+	const struct heapspy_python_info *python;
 	const struct tui_column *columns;
 	size_t column_count, row_count;
 	union tui_value *values; /* row by row */
@@ -84,10 +93,8 @@ struct tui_end {
 };
 
 /* Until the user, the count, a signal or, for plain lines, the end of the process
- * ends it. The infos are those of what the sampler watches. Signals are as before
- * when it returns. */
-void tui_run(struct heapspy_sampler *sampler, const struct heapspy_target_info *target,
-	     const struct heapspy_python_info *python, const struct tui_options *options,
+ * (of all of them) ends it. Signals are as before when it returns. */
+void tui_run(const struct tui_source *source, const struct tui_options *options,
 	     struct tui_end *ret_end);
 
 /* The keys, one after the other: their names and what they are for. False: no more. */

@@ -307,9 +307,7 @@ static bool may_change(const struct heapspy_error *error)
 	       error->code != HEAPSPY_REFUSED;
 }
 
-struct heapspy_error *launch_attach(struct launch *launch,
-				    const struct heapspy_attach_options *options,
-				    struct heapspy **ret_heapspy)
+struct heapspy_error *launch_wait(struct launch *launch, launch_attempt *attempt, void *context)
 {
 	struct heapspy_error *error = NULL;
 	double until = launch->start + PATIENCE, pause = 0.01;
@@ -318,7 +316,7 @@ struct heapspy_error *launch_attach(struct launch *launch,
 	signals_of_interest(&signals);
 	while (!signal) {
 		heapspy_error_free(error);
-		error = heapspy_attach(launch->pid, options, ret_heapspy);
+		error = attempt(context, launch->pid);
 		bool ended = has_ended(launch);
 		if (!error || ended || !may_change(error) || clock_monotonic() >= until)
 			break;
@@ -336,6 +334,28 @@ struct heapspy_error *launch_attach(struct launch *launch,
 	pthread_sigmask(SIG_SETMASK, &launch->mask, NULL);
 	if (signal)
 		raise(signal);
+	return error;
+}
+
+struct attachment {
+	const struct heapspy_attach_options *options;
+	struct heapspy *heapspy;
+};
+
+static struct heapspy_error *attach(void *context, pid_t pid)
+{
+	struct attachment *attachment = context;
+	return heapspy_attach(pid, attachment->options, &attachment->heapspy);
+}
+
+struct heapspy_error *launch_attach(struct launch *launch,
+				    const struct heapspy_attach_options *options,
+				    struct heapspy **ret_heapspy)
+{
+	struct attachment attachment = {.options = options};
+	struct heapspy_error *error = launch_wait(launch, attach, &attachment);
+	if (!error)
+		*ret_heapspy = attachment.heapspy;
 	return error;
 }
 

@@ -34,6 +34,12 @@ HEAPSPY_CHECK struct heapspy_error *launch_start(const struct launch_options *op
 
 pid_t launch_pid(const struct launch *launch);
 
+/* Do what needs a Python that has started, such as attaching: again and again until it is
+ * one, with the errors of launch_attach(). `attempt` returns that of heapspy_attach(). */
+typedef struct heapspy_error *launch_attempt(void *context, pid_t pid);
+HEAPSPY_CHECK struct heapspy_error *launch_wait(struct launch *launch, launch_attempt *attempt,
+						void *context);
+
 /* Attach to it as soon as it is a Python that has started. HEAPSPY_GONE: it ended
  * before; HEAPSPY_NOT_PYTHON and the like: it was none for ten seconds. A signal to end
  * ends the command and then heapspy, as if it had not been waiting. */

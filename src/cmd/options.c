@@ -231,6 +231,9 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 	case OPTION_PLAIN:
 		options->plain = true;
 		return NULL;
+	case OPTION_SUBPROCESSES:
+		options->subprocesses = true;
+		return NULL;
 	case OPTION_COMMAND_OUTPUT:
 		if (!*text)
 			return reject(id, text, "its name is empty");

@@ -82,6 +82,9 @@ struct command;
 	X(COMMAND_OUTPUT, 0, "command-output", "FILE",                                         \
 	  "append what the command writes to a file",                                          \
 	  "Its standard output and standard error, of a command that is given after --.")      \
+	X(SUBPROCESSES, 's', "subprocesses", NULL,                                             \
+	  "and what the process starts, and what that starts",                                 \
+	  "Also what they start later on.")                                                    \
 	X(SORT, 0, "sort", "COLUMN", "sort by this column",                                    \
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
@@ -190,6 +193,7 @@ struct options {
 	uint64_t count;
 	double census; /* seconds, 0: not given */
 	bool plain;
+	bool subprocesses;
 	const struct sort_column *sort;
 	size_t limit;
 	const char *filter;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -15,8 +16,7 @@
 #include "cmd/target.h"
 #include "cmd/top_files.h"
 
-DEFINE_CLEANUP(struct heapspy_sampler *, heapspy_sampler_stop)
-DEFINE_CLEANUP(struct launch *, launch_free)
+extern const struct command command_top;
 
 static bool can_have_screen(void)
 {
@@ -25,67 +25,169 @@ static bool can_have_screen(void)
 	       strcmp(terminal, "dumb") != 0;
 }
 
-static struct heapspy_error *attach(const struct options *options, struct launch *launch,
-				    struct heapspy **ret_heapspy)
+/* What is there as long as the dashboard is. */
+struct session {
+	const struct options *options;
+	bool plain;
+	pid_t *pids;
+	size_t count;
+	struct heapspy_sampler_options sampling;
+	struct launch *launch; /* NULL: no command was started */
+	struct tui_source source;
+};
+
+/* Samplers first: they have what the others wait for. */
+static void session_fini(struct session *session)
 {
-	struct heapspy_attach_options how = {.layout = options->layout};
-	if (launch)
-		return launch_attach(launch, &how, ret_heapspy);
-	return target_attach(options, ret_heapspy);
+	heapspy_scout_stop(session->source.scout);
+	heapspy_sampler_stop(session->source.sampler);
+	heapspy_pacer_drop(session->sampling.pacer);
+	launch_free(session->launch);
+	free(session->pids);
 }
 
-static const char *name_of(const struct options *options, char *text, size_t size)
+/* The one that is in the options already, and those behind it. */
+static struct heapspy_error *take_pids(struct session *session)
 {
-	if (options->command)
-		return "the command";
-	return target_text(options, text, size);
+	const struct options *options = session->options;
+	session->pids = calloc((size_t)options->operand_count + 1, sizeof(*session->pids));
+	if (!session->pids)
+		return error_no_memory();
+	if (options->pid)
+		session->pids[session->count++] = options->pid;
+	for (int i = 0; i < options->operand_count; i++) {
+		struct options one = {0};
+		struct heapspy_error *error =
+		    options_set(&one, OPTION_PID, &command_top, options->operands[i]);
+		if (error)
+			return error;
+		session->pids[session->count++] = one.pid;
+	}
+	return NULL;
 }
 
-static struct heapspy_error *start(const struct options *options, struct launch *launch,
-				   const struct heapspy_sampler_options *how,
-				   struct heapspy **ret_heapspy,
-				   struct heapspy_sampler **ret_sampler)
+static bool is_several(const struct session *session)
+{
+	return session->count > 1 || session->options->subprocesses;
+}
+
+/* ---- attaching ---------------------------------------------------------------------------- */
+
+static struct heapspy_error *watch_one(void *context, pid_t pid)
+{
+	struct session *session = context;
+	struct heapspy_attach_options how = {.layout = session->options->layout};
+	struct heapspy *heapspy = NULL;
+	struct heapspy_error *error = heapspy_attach(pid, &how, &heapspy);
+	return error ?: heapspy_sampler_start(heapspy, &session->sampling,
+					      &session->source.sampler);
+}
+
+/* Of a command that was started it is the first of all. */
+static struct heapspy_error *watch_several(void *context, pid_t pid)
+{
+	struct session *session = context;
+	struct heapspy_scout_options scouting = {
+	    .pids = session->launch ? &pid : session->pids,
+	    .count = session->launch ? 1 : session->count,
+	    .subprocesses = session->options->subprocesses,
+	    .interval = session->sampling.interval,
+	    .sampler = session->sampling,
+	};
+	return heapspy_scout_start(&scouting, &session->source.scout);
+}
+
+/* Eight or so for each process. */
+static void want_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static struct heapspy_error *watch(struct session *session)
+{
+	launch_attempt *attempt = is_several(session) ? watch_several : watch_one;
+	char text[256];
+	bool first = session->count == 1;
+	struct progress *progress = progress_begin(
+	    session->options, session->launch ? "the command"
+			      : first	      ? target_text(session->options, text, sizeof(text))
+					      : "the processes");
+	struct heapspy_error *error =
+	    session->launch ? launch_wait(session->launch, attempt, session)
+			    : attempt(session, session->pids[0]);
+	progress_end(progress);
+	return error;
+}
+
+static struct heapspy_error *start_command(struct session *session)
+{
+	struct launch_options command = {
+	    .command = session->options->command,
+	    .output = session->options->command_output,
+	    .screen = !session->plain,
+	};
+	return session->options->command ? launch_start(&command, &session->launch) : NULL;
+}
+
+static struct heapspy_error *start(struct session *session)
+{
+	struct heapspy_error *error = take_pids(session);
+	if (error)
+		return error;
+	if (is_several(session)) {
+		want_descriptors();
+		session->sampling.pacer = heapspy_pacer_new(0);
+		if (!session->sampling.pacer)
+			return error_no_memory();
+	}
+	error = start_command(session);
+	if (!error)
+		error = watch(session);
+	if (error && session->launch)
+		launch_tell(session->launch);
+	return error;
+}
+
+/* ---- the end ------------------------------------------------------------------------------ */
+
+static struct heapspy_error *is_gone(const struct session *session, const struct tui_end *end)
 {
 	char text[256];
-	struct heapspy *heapspy = NULL;
-	struct progress *progress =
-	    progress_begin(options, name_of(options, text, sizeof(text)));
-	struct heapspy_error *error = attach(options, launch, &heapspy);
-	progress_end(progress);
-	if (!error)
-		error = heapspy_sampler_start(heapspy, how, ret_sampler);
-	*ret_heapspy = heapspy;
-	return error;
+	struct heapspy_error *error =
+	    is_several(session)
+		? error_new(HEAPSPY_GONE, "the processes are gone")
+		: error_new(HEAPSPY_GONE, "%s is gone",
+			    target_text(session->options, text, sizeof(text)));
+	return error_why(error, "%s", end->why);
 }
 
 /* What ended it, as an error, or by the signal itself. The command that was started ends
  * before. */
-static struct heapspy_error *conclude(const struct options *options, struct launch *launch,
-				      const struct tui_end *end, bool plain)
+static struct heapspy_error *conclude(struct session *session, const struct tui_end *end)
 {
-	char text[256];
-	if (launch) {
-		*options->status = launch_end(launch, end->signal == SIGINT);
-		launch_tell(launch);
+	if (session->launch) {
+		*session->options->status =
+		    launch_end(session->launch, end->signal == SIGINT);
+		launch_tell(session->launch);
 	}
 	if (end->trouble) {
 		struct heapspy_error *error =
 		    error_new(HEAPSPY_OUTPUT, "the dashboard cannot be shown");
 		error->errnum = end->errnum;
 		error_why(error, "%s", end->trouble);
-		if (!plain && !launch)
-			error_remedy(error, "heapspy top %d --plain", (int)options->pid);
+		if (!session->plain && session->count == 1)
+			error_remedy(error, "heapspy top %d --plain", (int)session->pids[0]);
 		return error;
 	}
 	if (end->signal) {
 		signal(end->signal, SIG_DFL);
 		raise(end->signal);
 	}
-	if (!end->gone || launch)
-		return NULL;
-	struct heapspy_error *error =
-	    error_new(HEAPSPY_GONE, "%s is gone", target_text(options, text, sizeof(text)));
-	return error_why(error, "%s", end->why);
+	return end->gone && !session->launch ? is_gone(session, end) : NULL;
 }
 
 static struct heapspy_error *check(const struct options *options)
@@ -98,52 +200,41 @@ static struct heapspy_error *check(const struct options *options)
 
 static struct heapspy_error *run(const struct options *options)
 {
-	struct heapspy_sampler_options how = {
-	    .interval = options->interval > 0 ? options->interval : 1,
-	    .census_interval = options->census > 0 ? options->census : 10,
-	    .layout = options->layout,
+	/* Until the samplers have stopped they write there. */
+	CLEANUP(top_files_fini) struct top_files files = {0};
+	CLEANUP(session_fini) struct session session = {
+		.options = options,
+		.plain = options->plain || !can_have_screen(),
+		.sampling = {
+			.interval = options->interval > 0 ? options->interval : 1,
+			.census_interval = options->census > 0 ? options->census : 10,
+			.layout = options->layout,
+		},
 	};
-	bool plain = options->plain || !can_have_screen();
 	struct tui_options view = {
-	    .plain = plain,
+	    .plain = session.plain,
 	    .ascii = options->ascii || !locale_is_unicode(),
 	    .colour = page_wants_colour(options->colour, STDOUT_FILENO),
 	    .without_text = options->without_text,
 	    .count = options->count,
-	    .interval = how.interval,
-	    .census_interval = how.census_interval,
+	    .interval = session.sampling.interval,
+	    .census_interval = session.sampling.census_interval,
 	};
-	struct launch_options command = {
-	    .command = options->command,
-	    .output = options->command_output,
-	    .screen = !plain,
-	};
-	struct heapspy *heapspy = NULL;
-	/* Until the sampler has stopped it writes there. */
-	CLEANUP(top_files_fini) struct top_files files = {0};
-	CLEANUP(launch_freep) struct launch *launch = NULL;
-	CLEANUP(heapspy_sampler_stopp) struct heapspy_sampler *sampler = NULL;
 	struct heapspy_error *error = check(options);
-	if (!error && options->command)
-		error = launch_start(&command, &launch);
 	if (!error)
-		error = start(options, launch, &how, &heapspy, &sampler);
-	if (error) {
-		if (launch)
-			launch_tell(launch);
+		error = start(&session);
+	if (error)
 		return error;
-	}
-	top_files_init(&files, heapspy_target_info(heapspy), heapspy_python_info(heapspy),
-		       options->ascii);
+	top_files_init(&files, options->ascii);
 	view.files = &files.files;
 	struct tui_end end;
-	tui_run(sampler, heapspy_target_info(heapspy), heapspy_python_info(heapspy), &view, &end);
-	return conclude(options, launch, &end, plain);
+	tui_run(&session.source, &view, &end);
+	return conclude(&session, &end);
 }
 
 const struct command command_top = {
 	.name = "top",
-	.operands = "PID | -- COMMAND [ARGS...]",
+	.operands = "PID... | -- COMMAND [ARGS...]",
 	.summary = "watch the heap of a process: the dashboard",
 	.description =
 	"Shows where its memory goes, live: plots, types and how they grow, the garbage "
@@ -154,6 +245,11 @@ const struct command command_top = {
 	"stopped.\n\n"
 	"Where standard input or output is no terminal, or with --plain, it writes lines "
 	"instead, until it is interrupted or the process ends.\n\n"
+	"Of several processes, those that are named and with --subprocesses what they start, "
+	"there is a list: private and shared memory, heap, objects and growth of each. Enter "
+	"opens one, Esc goes back. Processes that come are found, those that end are GONE. "
+	"Their heaps are walked one after the other, so that all together take no more than a "
+	"twentieth of a core.\n\n"
 	"A process that ends is GONE; the screen stays until a key ends it. The exit status is "
 	"then 3, with a screen or without.\n\n"
 	"After -- it starts a command and watches that, as soon as it is a Python that has "
@@ -164,16 +260,18 @@ const struct command command_top = {
 	"--command-output keeps it all. Beside lines it has the standard input of heapspy, "
 	"Ctrl-C ends both, and what it writes goes to standard error.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(INTERVAL) | OPTION(COUNT) | OPTION(CENSUS) |
-	       OPTION(PLAIN) | OPTION(STRINGS) | OPTION(COMMAND_OUTPUT),
+	       OPTION(PLAIN) | OPTION(STRINGS) | OPTION(SUBPROCESSES) | OPTION(COMMAND_OUTPUT),
 	.takes_command = true,
 	.takes = {OPTION_PID},
 	.take_count = 1,
 	.need = 1,
+	.takes_more = UINT8_MAX,
 	.examples =
 	(const struct example[]){
 	    {"top 4711", "watch process 4711"},
 	    {"top 4711 --plain -n 1", "one reading, as lines"},
 	    {"top 4711 --census 2s", "walk the heap more often"},
+	    {"top --subprocesses 4711", "watch it and all its workers"},
 	    {"top -- python3 app.py", "start a program and watch it"},
 	    {0},
 	},

@@ -64,13 +64,12 @@ static void emit_value(struct emitter *emitter, const struct tui_column *column,
 	}
 }
 
-static void emit_view(struct emitter *emitter, const struct top_files *files,
-		      const struct tui_table *table)
+static void emit_view(struct emitter *emitter, const struct tui_table *table)
 {
 	emit_document_of(emitter, "heapspy.top/1", table->time);
 	emit_text(emitter, "view", NULL, table->view);
-	emit_target(emitter, files->target, true);
-	emit_python(emitter, files->python, true);
+	emit_target(emitter, table->target, true);
+	emit_python(emitter, table->python, true);
 	emit_object(emitter, NULL, "view");
 	emit_text(emitter, NULL, "", table->view);
 	emit_time(emitter, NULL, "", table->time);
@@ -112,7 +111,7 @@ static struct heapspy_error *write_view(const struct top_files *files, const cha
 		new_emitter(files, format, output.stream);
 	if (!emitter)
 		return error_no_memory();
-	emit_view(emitter, files, table);
+	emit_view(emitter, table);
 	error = emitter_error(emitter);
 	return error ? error : output_finish(&output);
 }
@@ -178,13 +177,10 @@ static enum tui_saved close_file(void *context, bool keep, char *why, size_t siz
 	return saved;
 }
 
-void top_files_init(struct top_files *files, const struct heapspy_target_info *target,
-		    const struct heapspy_python_info *python, bool ascii)
+void top_files_init(struct top_files *files, bool ascii)
 {
 	*files = (struct top_files){
 		.files = {.context = files, .save = save, .open = open_file, .close = close_file},
-		.target = target,
-		.python = python,
 		.ascii = ascii,
 		.snapshot = {.directory = -1},
 	};

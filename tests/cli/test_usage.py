@@ -62,6 +62,7 @@ gc 1 1 1 1
 gc 1 --format csv
 top
 top --
+top 1 x
 top 1 -- true
 top -p 1 -- true
 top 1 --command-output log

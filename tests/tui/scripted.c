@@ -229,9 +229,9 @@ static struct heapspy_look *the_look(void)
 	return heapspy_look_keep(&look);
 }
 
-void scripted_sample(struct app *app, unsigned second, bool gone)
+struct heapspy_sample *scripted_make(const struct heapspy_sample *before, unsigned second,
+				     bool gone)
 {
-	const struct heapspy_sample *before = app->model.sample;
 	struct heapspy_sample *sample = calloc(1, sizeof(*sample));
 	*sample = (struct heapspy_sample){
 	    .references = 1,
@@ -253,6 +253,12 @@ void scripted_sample(struct app *app, unsigned second, bool gone)
 	bool walks = second % EVERY == 0 && !gone;
 	sample->census =
 	    walks ? make_census(second) : heapspy_census_keep(before ? before->census : NULL);
+	return sample;
+}
+
+void scripted_sample(struct app *app, unsigned second, bool gone)
+{
+	struct heapspy_sample *sample = scripted_make(app->model.sample, second, gone);
 	app->now = sample->time + 0.5;
 	app_take(app, sample);
 }

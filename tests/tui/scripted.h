@@ -11,6 +11,9 @@
  * Something leaks in the process. */
 void scripted_app(struct app *app, unsigned seconds);
 
+/* The sample of a second, after another. */
+struct heapspy_sample *scripted_make(const struct heapspy_sample *before, unsigned second, bool gone);
+
 /* One more reading; the last one of all where it is gone. */
 void scripted_sample(struct app *app, unsigned second, bool gone);
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "save.h"
+
+#include <stdio.h>
+
+#include "export.h"
+#include "text.h"
+
+static void export(const struct saver *saver, struct app *app)
+{
+	const struct tui_files *files = saver->files;
+	struct tui_table table;
+	char text[400], why[256] = "there is no memory";
+	enum tui_saved saved = TUI_FAILED;
+	if (export_make(app, &table)) {
+		saved = files->save(files->context, app->path, app->replace, app->format, &table,
+				    why, sizeof(why));
+		snprintf(text, sizeof(text), "written: %s, %zu rows", app->path, table.row_count);
+		export_fini(&table);
+	}
+	app_file_done(app, saved, saved == TUI_SAVED ? text : saved == TUI_EXISTS ? "" : why);
+}
+
+static void begin_snapshot(struct saver *saver, struct app *app, struct heapspy_sampler *sampler)
+{
+	const struct tui_files *files = saver->files;
+	char text[400], why[256] = "another snapshot is being written";
+	struct heapspy_snapshot_options options = {.without_text = app->without_text};
+	enum tui_saved opened = TUI_FAILED;
+	int fd;
+	if (!saver->number)
+		opened = files->open(files->context, app->path, app->replace, &fd, why, sizeof(why));
+	if (opened == TUI_SAVED) {
+		snprintf(saver->path, sizeof(saver->path), "%s", app->path);
+		saver->number = heapspy_sampler_save(sampler, &options, fd);
+		saver->app = app;
+	}
+	snprintf(text, sizeof(text), "writing %s", app->path);
+	app_file_done(app, opened, opened == TUI_SAVED ? text : opened == TUI_EXISTS ? "" : why);
+}
+
+void save_file(struct saver *saver, struct app *app, struct heapspy_sampler *sampler)
+{
+	if (!saver->files || (app->prompt == PROMPT_SNAPSHOT && !sampler))
+		app_file_done(app, TUI_FAILED, "nothing can be written here");
+	else if (app->prompt == PROMPT_SNAPSHOT)
+		begin_snapshot(saver, app, sampler);
+	else
+		export(saver, app);
+}
+
+bool save_look(struct saver *saver, struct app *app)
+{
+	const struct heapspy_sample *sample = app->model.sample;
+	const struct heapspy_saved *saved = sample ? sample->saved : NULL;
+	char why[256] = "", bytes[TEXT_SIZE], seconds[TEXT_SIZE];
+	if (saver->app != app || !saver->number || !saved || saved->number != saver->number)
+		return false;
+	bool written = !saved->trouble;
+	enum tui_saved closed =
+		saver->files->close(saver->files->context, written, why, sizeof(why));
+	saver->number = 0;
+	if (!written)
+		snprintf(app->message, sizeof(app->message), "no snapshot: %s", saved->trouble);
+	else if (closed != TUI_SAVED)
+		snprintf(app->message, sizeof(app->message), "%s", why);
+	else
+		snprintf(app->message, sizeof(app->message), "written: %s on disk in %s: %s",
+			 text_bytes(bytes, saved->snapshot.stored),
+			 text_seconds(seconds, saved->snapshot.duration), saver->path);
+	return true;
+}
+
+void save_forget(struct saver *saver, const struct app *app)
+{
+	char why[256];
+	if (saver->app != app || !saver->number)
+		return;
+	saver->files->close(saver->files->context, false, why, sizeof(why));
+	saver->number = 0;
+}
