@@ -100,15 +100,15 @@ struct command;
 	X(FORCE, 0, "force", NULL, "replace the output file if it exists", NULL)               \
 	X(JSON, 'j', "json", NULL, "write JSON, the same as --format json",                    \
 	  "Errors are then written as JSON, too, after the message on standard error.")        \
-	X(FORMAT, 0, "format", "table|json|ndjson|csv|folded|speedscope|pprof",                \
+	X(FORMAT, 0, "format", "table|json|ndjson|csv|folded|speedscope|pprof|svg|svg-timeline", \
 	  "form of the output",                                                                \
 	  "ndjson is JSON with each document on one line, which is also what gc writes for "   \
 	  "an interval. csv is the main table alone: types of dump and diff, processes of ps, " \
 	  "checks of doctor (with -v: offsets), lines of report; gc and stack have none. "     \
 	  "Of report alone, ndjson being the recording itself without what is damaged: "       \
 	  "folded, a stack a line, for flamegraph.pl and its kin; speedscope, for "            \
-	  "https://www.speedscope.app; pprof, for go tool pprof. folded shows the column that " \
-	  "is sorted by.")                                                                     \
+	  "https://www.speedscope.app; pprof, for go tool pprof; svg, a flame graph; "         \
+	  "svg-timeline, what grew when. folded and svg show the column that is sorted by.")         \
 	X(COLOR, 0, "color", "auto|always|never", "use colours",                               \
 	  "auto, the default, uses them on a terminal unless NO_COLOR is set or TERM is "      \
 	  "dumb.")                                                                             \
@@ -154,6 +154,8 @@ enum format {
 	FORMAT_FOLDED,
 	FORMAT_SPEEDSCOPE,
 	FORMAT_PPROF,
+	FORMAT_SVG,
+	FORMAT_SVG_TIMELINE,
 	FORMAT_COUNT
 };
 

@@ -84,6 +84,8 @@ static recording_writer *const writers[FORMAT_COUNT] = {
 	[FORMAT_FOLDED] = write_folded,
 	[FORMAT_SPEEDSCOPE] = write_speedscope,
 	[FORMAT_PPROF] = write_pprof,
+	[FORMAT_SVG] = write_flame_graph,
+	[FORMAT_SVG_TIMELINE] = write_timeline,
 };
 
 static struct heapspy_error *write_file(const struct options *options,
@@ -158,7 +160,8 @@ const struct command command_report = {
 		"The text of a line is shown where its file is on this machine.",
 	.options = OPTIONS_ROWS | OPTIONS_OUTPUT,
 	.sort = report_columns,
-	.formats = FORMATS_OF_ALL | 1 << FORMAT_FOLDED | 1 << FORMAT_SPEEDSCOPE | 1 << FORMAT_PPROF,
+	.formats = FORMATS_OF_ALL | 1 << FORMAT_FOLDED | 1 << FORMAT_SPEEDSCOPE |
+		   1 << FORMAT_PPROF | 1 << FORMAT_SVG | 1 << FORMAT_SVG_TIMELINE,
 	.takes_more = 1,
 	.takes_path = true,
 	.examples =
@@ -168,6 +171,7 @@ const struct command command_report = {
 			 "only in code of app, by all that grew"},
 			{"report leak.ndjson --format speedscope -o leak.speedscope.json",
 			 "for https://www.speedscope.app"},
+			{"report leak.ndjson --format svg -o leak.svg", "a flame graph, for a browser"},
 			{0},
 		},
 	.run = run,

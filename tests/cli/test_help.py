@@ -186,7 +186,7 @@ def test_completion_of_bash(build, fake, tmp_path):
     assert shell_completion(build, path, "heapspy", "dump", "--fo") == ["--force", "--format"]
     assert shell_completion(build, path, "heapspy", "dump", "--format", "=", "t") == ["table"]
     assert shell_completion(build, path, "heapspy", "dump", "--format", "s") == []
-    assert shell_completion(build, path, "heapspy", "report", "--format", "s") == ["speedscope"]
+    assert shell_completion(build, path, "heapspy", "report", "--format", "s") == ["speedscope", "svg", "svg-timeline"]
     assert shell_completion(build, path, "heapspy", "report", str(tmp_path / "h")) == [str(tmp_path / "heapspy")]
     assert shell_completion(build, path, "heapspy", "ps", "--sort", "") == ["pid", "rss", "uid", "version", "command"]
     assert shell_completion(build, path, "heapspy", "dump", "") == ["12", "815", "4711", "heapspy"]
