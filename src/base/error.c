@@ -10,6 +10,8 @@
 static struct heapspy_error no_memory = {
 	.code = HEAPSPY_LIMIT,
 	.what = (char *)"out of memory",
+	.why = (char *)"the system gives heapspy no more: a limit (ulimit -v), its control group, or "
+		       "none is left",
 };
 
 int heapspy_exit_status(enum heapspy_code code)

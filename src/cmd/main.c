@@ -95,9 +95,17 @@ static struct heapspy_error *run(int argc, char **argv, struct options *options)
 	return error;
 }
 
+/* A file that may not grow any more is an error, as a full disk is. Not SIG_IGN: a program
+ * that is started for the user would inherit that. */
+static void do_nothing(int number)
+{
+	(void)number;
+}
+
 int main(int argc, char **argv)
 {
 	output_guard_descriptors();
+	signal(SIGXFSZ, do_nothing);
 	setlocale(LC_CTYPE, "");
 	int status = 0;
 	struct options options = {.status = &status};

@@ -76,9 +76,14 @@ static struct heapspy_error *read_process(struct target *target, int proc,
 	int errnum = task_list_read(proc, &list);
 	if (errnum == ENOMEM)
 		return error_no_memory();
-	if (errnum)
-		return error_errno(errnum == ESRCH ? HEAPSPY_GONE : HEAPSPY_PERMISSION, errnum,
-				   "cannot list the threads of %s", target_name(target));
+	if (errnum) {
+		enum heapspy_code code = errnum == ESRCH ? HEAPSPY_GONE
+					 : errnum == EMFILE || errnum == ENFILE
+						 ? HEAPSPY_LIMIT
+						 : HEAPSPY_PERMISSION;
+		return error_errno(code, errnum, "cannot list the threads of %s",
+				   target_name(target));
+	}
 	tasks->items = calloc(list.count, sizeof(*tasks->items));
 	if (!tasks->items)
 		return error_no_memory();

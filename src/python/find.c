@@ -118,6 +118,8 @@ static struct heapspy_error *look_into(struct target *target, const struct mappi
 {
 	CLEANUP(elf_module_freep) struct elf_module *module = NULL;
 	struct heapspy_error *error = elf_module_open(target, mapping, &module);
+	if (error && error->code == HEAPSPY_LIMIT)
+		return error;
 	if (error) { /* a file that cannot be read is no candidate */
 		heapspy_error_free(error);
 		return NULL;

@@ -104,6 +104,17 @@ bool identity_alive(const struct identity *identity)
 	return identity_living_task(identity) != 0;
 }
 
+/* It is we who have no more descriptors or memory. */
+static bool is_limit(int errnum)
+{
+	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM;
+}
+
+static struct heapspy_error *limit_error(const struct identity *identity, int errnum)
+{
+	return error_errno(HEAPSPY_LIMIT, errnum, "cannot open process %d", identity->pid);
+}
+
 /* Kernel threads carry this flag in field 9 of stat: include/linux/sched.h. */
 static const unsigned PF_KTHREAD = 0x00200000;
 
@@ -111,9 +122,11 @@ static struct heapspy_error *check_kind(struct identity *identity)
 {
 	struct proc_stat stat;
 	struct proc_status status;
+	errno = 0;
 	if (!proc_read_stat(identity->proc, "stat", &stat) ||
 	    !proc_read_status(identity->proc, "status", &status))
-		return identity_gone_error(identity);
+		return is_limit(errno) ? limit_error(identity, errno)
+				       : identity_gone_error(identity);
 	identity->start_time = stat.start_time;
 
 	struct heapspy_error *error;
@@ -160,8 +173,8 @@ struct heapspy_error *identity_open(pid_t pid, struct identity *ret_identity)
 	if (!error && identity.pidfd < 0) {
 		if (errnum == ESRCH)
 			error = identity_gone_error(&identity);
-		else if (errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM)
-			error = error_errno(HEAPSPY_LIMIT, errnum, "cannot open process %d", pid);
+		else if (is_limit(errnum))
+			error = limit_error(&identity, errnum);
 	}
 	if (error) {
 		identity_close(&identity);

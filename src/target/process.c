@@ -53,7 +53,7 @@ static struct heapspy_error *process_refresh(struct target *target)
 	struct process_target *process = (struct process_target *)target;
 	size_t length;
 	if (lseek(process->maps, 0, SEEK_SET) < 0)
-		return error_errno(HEAPSPY_BUG, errno, "cannot read the maps of process %d", target->pid);
+		return error_errno(HEAPSPY_LIMIT, errno, "cannot read the maps of process %d", target->pid);
 	char *text = io_read_rest(process->maps, MOST_MAPS_TEXT, &length);
 	int errnum = text ? 0 : errno;
 	if (errnum == ESRCH || (text && length == 0) || process_verify(target) != FAULT_NONE) {
