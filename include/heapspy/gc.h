@@ -34,7 +34,7 @@ struct heapspy_gc {
 	bool enabled;     /* gc.isenabled() */
 	bool collecting;  /* a collection is running at this instant */
 	int debug;        /* gc.get_debug() */
-	uint64_t garbage; /* len(gc.garbage) */
+	uint64_t garbage; /* len(gc.garbage), HEAPSPY_UNKNOWN: that is damaged */
 	uint64_t frozen;  /* gc.get_freeze_count(), or HEAPSPY_UNKNOWN as above */
 	struct heapspy_generation generations[HEAPSPY_GENERATIONS];
 };

@@ -83,6 +83,13 @@ int64_t gc_young_count(struct peek *peek, const struct layout *layout, uint64_t 
 				      (uint64_t)OFFSET(layout, GcGeneration, count));
 }
 
+/* Not known where there is no list, but something else by now. */
+static uint64_t list_length(struct peek *peek, const struct layout *layout, uint64_t list)
+{
+	int64_t length = peek_i64(peek, list + OFFSET(layout, VarObject, ob_size));
+	return length >= 0 ? (uint64_t)length : HEAPSPY_UNKNOWN;
+}
+
 enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 		   struct heapspy_gc *ret_gc)
 {
@@ -95,7 +102,7 @@ enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 	};
 	uint64_t garbage = peek_u64(peek, gc + OFFSET(layout, GcState, garbage));
 	if (garbage) /* a list, made when the module is first needed */
-		state.garbage = peek_u64(peek, garbage + OFFSET(layout, VarObject, ob_size));
+		state.garbage = list_length(peek, layout, garbage);
 	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++) {
 		uint64_t generation = generation_address(layout, gc, counted_generation(peek, layout, gc, i));
 		uint64_t thresholds = generation_address(layout, gc, i);
