@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("heapspy")
     group.addoption("--interpreter", action="append", metavar="PATTERN", help="only these interpreters (sid-*)")
     group.addoption("--native-samples", type=int, default=2, help="stops to compare with gdb (default: %(default)s)")
+    group.addoption("--scribbles", type=int, default=20, help="dumps of a scribbled target (default: %(default)s)")
     group.addoption("--dumps", type=int, default=50, help="dumps of each busy target (default: %(default)s)")
 
 
