@@ -50,6 +50,22 @@ enum prompt { PROMPT_NONE, PROMPT_FILTER, PROMPT_EXPORT, PROMPT_SNAPSHOT };
 /* Columns of the table of types. */
 enum column_set { COLUMNS_GROWTH, COLUMNS_OBJECTS, COLUMN_SETS };
 
+/* Of where the memory is: by what it is for, or the mappings by one of their numbers.
+ * X(NAME, what the title says) */
+#define PLACES(X)                                                                                  \
+	X(KINDS, "what it is for")                                                                 \
+	X(RSS, "mappings by RSS")                                                                  \
+	X(PRIVATE, "mappings by private")                                                          \
+	X(SWAP, "mappings by swap")                                                                \
+	X(SIZE, "mappings by size")
+
+enum places {
+#define X(name, title) PLACES_##name,
+	PLACES(X)
+#undef X
+	PLACES_COUNT
+};
+
 /* How many objects are asked for: of the largest, and drawn by lot. */
 enum { FEW_OBJECTS = 50, MANY_OBJECTS = 2000, PREVIEW_LENGTH = 400 };
 
@@ -105,6 +121,9 @@ struct app {
 	bool replace;
 	enum column_set column_set;
 	bool growing;          /* nothing but types that grew since the baseline */
+	enum places places;
+	char place[200];       /* the group of mappings that is open, "": none is */
+	char place_chosen[200]; /* the one that is selected */
 	bool at_work;          /* nothing but threads that do something */
 	enum theme theme;
 	bool mouse;

@@ -182,6 +182,27 @@ static bool add_memory(struct app *app, struct tui_table *table)
 	return true;
 }
 
+static const struct tui_column mapping_columns[] = {
+	{"name", TUI_NAME},	   {"mappings", TUI_COUNT}, {"rss", TUI_BYTES}, {"pss", TUI_BYTES},
+	{"private", TUI_BYTES}, {"swap", TUI_BYTES},	   {"size", TUI_BYTES},
+};
+
+static bool add_mappings(struct app *app, struct tui_table *table)
+{
+	const struct heapspy_sample *sample = app->model.sample;
+	if (!sample || !sample->census)
+		return true;
+	const struct heapspy_mappings *mappings = &sample->census->dump->mappings;
+	for (size_t i = 0; i < mappings->group_count; i++) {
+		const struct heapspy_mapping_group *group = &mappings->groups[i];
+		if (!ADD(table, TEXT(group->name), NATURAL(group->mappings), NATURAL(group->rss),
+			 NATURAL(group->pss), NATURAL(group->private_bytes), NATURAL(group->swap),
+			 NATURAL(group->size)))
+			return false;
+	}
+	return true;
+}
+
 static const struct tui_column log_columns[] = {
 	{"time", TUI_TIME}, {"warning", TUI_FLAG}, {"event", TUI_NAME}};
 
@@ -213,8 +234,12 @@ static const struct export {
 
 static const struct export of_objects = {"objects", COLUMNS_OF(object_columns), add_objects};
 
+static const struct export of_mappings = {"mappings", COLUMNS_OF(mapping_columns), add_mappings};
+
 static const struct export *current(const struct app *app)
 {
+	if (app->focus == PANEL_MEMORY && app->places != PLACES_KINDS)
+		return &of_mappings;
 	return app->focus == PANEL_TYPES && app->detail ? &of_objects : &exports[app->focus];
 }
 

@@ -105,6 +105,10 @@ static unsigned open_type(struct app *app, uint32_t key)
 		app->object_limit = FEW_OBJECTS;
 		return REQUEST_LOOK;
 	}
+	if (app->focus == PANEL_MEMORY && app->places != PLACES_KINDS && !app->help) {
+		bool open = strcmp(app->place, app->place_chosen) == 0;
+		snprintf(app->place, sizeof(app->place), "%s", open ? "" : app->place_chosen);
+	}
 	if (in_objects(app) && app->object_count)
 		app->object = !app->object;
 	app->help = false;
@@ -155,6 +159,10 @@ static unsigned more_objects(struct app *app, uint32_t key)
 static unsigned next_order(struct app *app, uint32_t key)
 {
 	(void)key;
+	if (app->focus == PANEL_MEMORY) {
+		app->places = (enum places)((app->places + 1) % PLACES_COUNT);
+		app->scroll = 0;
+	}
 	if (!in_objects(app))
 		return 0;
 	app->order = (enum order)((app->order + 1) % ORDER_COUNT);
@@ -451,7 +459,7 @@ const struct binding keymap[] = {
 	{{TUI_KEY_ENTER},
 	 "Enter",
 	 "open",
-	 "open the selected type: its objects; and of an object all that is shown",
+	 "open the selected type, object or group of mappings",
 	 open_type},
 	{{'/'},
 	 "/",
@@ -479,7 +487,7 @@ const struct binding keymap[] = {
 	{{'1', '2', '3', '4', '5', '6'}, "1 2 3 4 5 6", NULL, "panel", choose_panel},
 	{{TUI_KEY_TAB, TUI_KEY_BACKTAB}, "Tab S-Tab", NULL, "next panel, previous one", next_panel},
 	{{'z'}, "z", NULL, "zoom the panel, and back", zoom},
-	{{'o'}, "o", NULL, "order of the objects: size, by lot, references, age", next_order},
+	{{'o'}, "o", NULL, "order of objects, mappings: the next", next_order},
 	{{'A'}, "A", NULL, "more objects of the type", more_objects},
 	{{TUI_KEY_ESCAPE, TUI_KEY_BACKSPACE},
 	 "Esc Backspace",

@@ -118,6 +118,9 @@ void model_set_baseline(struct model *model)
 	struct walk walk;
 	if (!model->walk_count || !walk_init(&walk, model->walks[model->walk_count - 1].census))
 		return;
+	if (model->baseline.census)
+		model_log(model, walk.census->dump->capture.time, false,
+			  "changes count from here on");
 	walk_fini(&model->baseline);
 	model->baseline = walk;
 	model->baseline_time = walk.census->dump->capture.time;
@@ -265,6 +268,33 @@ static void fill_collections(struct model *model, struct moment *moment)
 			     (uint64_t)gc->generations[HEAPSPY_GENERATIONS - 1].collected));
 }
 
+/* What the settings of the collector became, and how far apart censuses are. */
+static void log_changes(struct model *model, const struct heapspy_sample *old)
+{
+	const struct heapspy_sample *sample = model->sample;
+	char interval[TEXT_SIZE], cost[TEXT_SIZE];
+	if (old && old->interpreter_count && sample->interpreter_count) {
+		const struct heapspy_gc *before = &old->interpreters[0].gc;
+		const struct heapspy_gc *now = &sample->interpreters[0].gc;
+		if (before->enabled != now->enabled)
+			model_log(model, sample->time, !now->enabled, "the collector was %s",
+				  now->enabled ? "enabled" : "disabled");
+		if (before->garbage < now->garbage)
+			model_log(model, sample->time, true, "gc.garbage has %s objects",
+				  text_count(interval, now->garbage));
+	}
+	/* Not for every little difference. */
+	double every = sample->census_interval;
+	bool more = every > 1.5 * model->stretched, less = every < model->stretched / 1.5;
+	if (!sample->census || (model->stretched > 0 && !more && !less))
+		return;
+	if (model->stretched > 0)
+		model_log(model, sample->time, false, "heap walks are now %s apart, one takes %s",
+			  text_seconds(interval, every),
+			  text_seconds(cost, sample->census->dump->capture.duration));
+	model->stretched = every;
+}
+
 static void add_moment(struct model *model)
 {
 	const struct heapspy_sample *sample = model->sample;
@@ -288,6 +318,8 @@ bool model_take(struct model *model, struct heapspy_sample *sample)
 	model->sample = sample;
 	if (reading)
 		add_moment(model);
+	if (reading)
+		log_changes(model, old);
 	struct moment *moment =
 	    model->moment_count ? (struct moment *)model_moment(model, 0) : NULL;
 	if (moment) {

@@ -65,6 +65,7 @@ struct model {
 	size_t walk_count, walk_limit;
 	struct walk baseline;
 	double baseline_time;
+	double stretched; /* seconds between censuses that was last told of */
 	struct growth *growths; /* of the last census, in its order */
 	size_t growth_count;
 	uint32_t comparisons;   /* censuses that were compared with the one before */

@@ -23,6 +23,14 @@ void view_log(struct app *app, struct grid *grid, const struct rect *rect, bool 
 /* The selected type. */
 void view_type(struct app *app, struct grid *grid, const struct rect *rect);
 
+/* A line of a name, bytes, and a bar of their share. */
+void view_share(struct grid *grid, const struct rect *rect, unsigned row, const char *name,
+		uint64_t bytes, uint64_t all, enum role role);
+
+/* That of the last census; NULL, and a line that says so: there was none yet. */
+const struct heapspy_dump *view_last_dump(struct app *app, struct grid *grid,
+					  const struct rect *rect);
+
 /* Of so many lines in a panel of so many rows: the first that is shown. */
 size_t view_scroll(struct app *app, const struct rect *rect, size_t lines, bool focused);
 

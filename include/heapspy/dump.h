@@ -17,6 +17,7 @@
 #include <heapspy/attach.h>
 #include <heapspy/error.h>
 #include <heapspy/gc.h>
+#include <heapspy/mappings.h>
 #include <heapspy/memory.h>
 #include <heapspy/stack.h>
 
@@ -46,6 +47,7 @@ struct heapspy_type {
 struct heapspy_dump {
 	struct heapspy_capture capture;
 	struct heapspy_memory memory;
+	struct heapspy_mappings mappings; /* nothing of a file */
 	struct heapspy_interpreter *interpreters; /* main interpreter first */
 	size_t interpreter_count;
 	struct heapspy_type *types; /* by bytes, largest first */

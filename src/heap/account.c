@@ -53,7 +53,8 @@ static void read_rollup(int proc, struct heapspy_memory *memory)
 }
 
 struct heapspy_error *account_read(struct target *target, const struct census *census,
-				   struct heapspy_memory *ret_memory)
+				   struct heapspy_memory *ret_memory,
+				   struct heapspy_mappings *ret_mappings)
 {
 	struct heapspy_memory memory = {
 		.rss = HEAPSPY_UNKNOWN,
@@ -69,7 +70,7 @@ struct heapspy_error *account_read(struct target *target, const struct census *c
 	if (proc >= 0) {
 		read_status(proc, &memory);
 		read_limit(proc, &memory);
-		if (!census || !account_split(target, census, &memory))
+		if (!census || !account_split(target, census, &memory, ret_mappings))
 			read_rollup(proc, &memory);
 		if (memory.rss_peak < memory.rss)
 			memory.rss_peak = memory.rss;

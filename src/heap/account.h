@@ -4,6 +4,7 @@
 #define HEAP_ACCOUNT_H
 
 #include <heapspy/error.h>
+#include <heapspy/mappings.h>
 #include <heapspy/memory.h>
 
 struct target;
@@ -15,6 +16,7 @@ struct census;
  * the target's own mmap() for as long as the kernel needs to walk its pages (about
  * 20 ms a GiB): once per sample. HEAPSPY_GONE. */
 struct heapspy_error *account_read(struct target *target, const struct census *census,
-				   struct heapspy_memory *ret_memory);
+				   struct heapspy_memory *ret_memory,
+				   struct heapspy_mappings *ret_mappings);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "heap/mappings.h"
 #include "target/pages.h"
 #include "target/smaps.h"
 
@@ -21,6 +22,8 @@ struct split {
 	int pagemap;
 	uint64_t *stack_pointers; /* sorted */
 	size_t stack_count;
+	bool wants_mappings;
+	struct mapping_list mappings;
 	uint64_t python; /* resident bytes of arenas */
 	uint64_t malloc; /* of malloc's heaps and chunks */
 };
@@ -161,9 +164,48 @@ static void split_anonymous(struct split *split, const struct smaps_entry *entry
 	split->memory->account[HEAPSPY_MEMORY_MMAP] += left;
 }
 
+static bool overlaps_arena(const struct split *split, const struct smaps_entry *entry)
+{
+	const struct arenas *arenas = &split->census->arenas;
+	for (size_t i = 0; i < arenas->count; i++)
+		if (arenas->items[i].mapped < entry->end && arenas->items[i].end > entry->start)
+			return true;
+	return false;
+}
+
+static bool overlaps_malloc(const struct split *split, const struct smaps_entry *entry)
+{
+	const struct glibc *glibc = &split->census->glibc;
+	for (size_t i = 0; i < glibc->segment_count; i++)
+		if (glibc->segments[i].start < entry->end && glibc->segments[i].end > entry->start)
+			return true;
+	for (size_t i = 0; i < glibc->mmapped_count; i++)
+		if (glibc->mmapped[i].start < entry->end && glibc->mmapped[i].end > entry->start)
+			return true;
+	return false;
+}
+
+/* What the mapping is called. One without a name may hold several things: it is called
+ * after the first that it is known to hold. */
+static const char *name_of(const struct split *split, const struct smaps_entry *entry)
+{
+	if (entry->path[0] && !entry->file && holds_stack(split, entry) &&
+	    strncmp(entry->path, "[stack", 6) != 0)
+		return "[thread stacks]";
+	if (entry->path[0])
+		return entry->path;
+	return entry->shared                    ? "[shared anonymous]"
+	       : holds_stack(split, entry)      ? "[thread stacks]"
+	       : overlaps_arena(split, entry)   ? "[pymalloc arenas]"
+	       : overlaps_malloc(split, entry)  ? "[malloc]"
+					        : "[anonymous]";
+}
+
 static void add_mapping(void *context, const struct smaps_entry *entry)
 {
 	struct split *split = context;
+	if (split->wants_mappings)
+		mapping_list_add(&split->mappings, name_of(split, entry), entry);
 	struct heapspy_memory *memory = split->memory;
 	memory->rss += entry->rss;
 	memory->pss += entry->pss;
@@ -211,7 +253,8 @@ static void split_heaps(struct split *split)
 	memory->account[HEAPSPY_MEMORY_MALLOC_FREE] += left;
 }
 
-bool account_split(struct target *target, const struct census *census, struct heapspy_memory *memory)
+bool account_split(struct target *target, const struct census *census, struct heapspy_memory *memory,
+		   struct heapspy_mappings *mappings)
 {
 	int proc = target_proc_directory(target);
 	if (proc < 0)
@@ -223,10 +266,14 @@ bool account_split(struct target *target, const struct census *census, struct he
 		.target = target,
 		.census = census,
 		.memory = &account,
+		.wants_mappings = mappings != NULL,
 		.pagemap = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC),
 	};
 	learn_stacks(&split);
 	bool done = smaps_read(proc, add_mapping, &split);
+	if (done && mappings)
+		mapping_list_finish(&split.mappings, mappings);
+	mapping_list_fini(&split.mappings);
 	split_heaps(&split);
 	free(split.stack_pointers);
 	if (split.pagemap >= 0)

@@ -3,6 +3,7 @@
 #ifndef HEAP_ACCOUNT_SPLIT_H
 #define HEAP_ACCOUNT_SPLIT_H
 
+#include <heapspy/mappings.h>
 #include <heapspy/memory.h>
 
 #include "heap/census.h"
@@ -10,7 +11,8 @@
 
 /* Set memory->account, rss, pss, uss, swap from /proc/PID/smaps and what the census
  * learned. The parts sum to rss. False where smaps cannot be read: then `memory` is
- * left as it is. */
-bool account_split(struct target *target, const struct census *census, struct heapspy_memory *memory);
+ * left as it is. `mappings` may be NULL. */
+bool account_split(struct target *target, const struct census *census, struct heapspy_memory *memory,
+		   struct heapspy_mappings *mappings);
 
 #endif

@@ -139,10 +139,11 @@ double attach_time(const struct heapspy *heapspy)
 }
 
 struct heapspy_error *attach_memory(struct heapspy *heapspy, const struct census *census,
-				    struct heapspy_memory *ret_memory)
+				    struct heapspy_memory *ret_memory,
+				    struct heapspy_mappings *ret_mappings)
 {
 	if (!attach_is_file(heapspy))
-		return account_read(heapspy->target, census, ret_memory);
+		return account_read(heapspy->target, census, ret_memory, ret_mappings);
 	*ret_memory = heapspy->memory;
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #define HEAP_ATTACH_H
 
 #include <heapspy/attach.h>
+#include <heapspy/mappings.h>
 #include <heapspy/memory.h>
 
 #include "python/runtime.h"
@@ -40,7 +41,8 @@ double attach_time(const struct heapspy *heapspy);
 
 /* The memory account: of a file, the one it brought along. HEAPSPY_GONE. */
 struct heapspy_error *attach_memory(struct heapspy *heapspy, const struct census *census,
-				    struct heapspy_memory *ret_memory);
+				    struct heapspy_memory *ret_memory,
+				    struct heapspy_mappings *ret_mappings);
 
 /* A fresh look: maps, presence of pages, interpreters. At the start of a sample. */
 struct heapspy_error *attach_refresh(struct heapspy *heapspy);

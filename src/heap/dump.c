@@ -29,6 +29,7 @@ void heapspy_dump_free(struct heapspy_dump *dump)
 	free(dump->types);
 	free(dump->interpreters);
 	stack_reading_fini(&dump->threads);
+	heapspy_mappings_fini(&dump->mappings);
 	free(dump);
 }
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
@@ -154,7 +155,8 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 	if ((error = census_take(heapspy->python, NULL, &census)) ||
 	    (error = fill_interpreters(&dump->public, heapspy, census)) ||
 	    (error = fill_types(&dump->public, heapspy->python, census)) ||
-	    (error = attach_memory(heapspy, census, &dump->public.memory)))
+	    (error = attach_memory(heapspy, census, &dump->public.memory,
+				   &dump->public.mappings)))
 		return error;
 	dump->public.allocator = census->allocator;
 	dump->public.malloc = (struct heapspy_malloc){

@@ -113,7 +113,7 @@ struct heapspy_error *heapspy_open(const char *path, const struct heapspy_attach
 	if (error)
 		return error;
 	/* All unknown: no process is asked. */
-	if ((error = account_read(heapspy->target, NULL, &heapspy->memory)) ||
+	if ((error = account_read(heapspy->target, NULL, &heapspy->memory, NULL)) ||
 	    (error = fill_target_info(heapspy, path)))
 		return error;
 	if ((error = attach_python(heapspy, options)))

@@ -183,6 +183,7 @@ struct heapspy_error *output_dump(struct emitter *emitter,
 		emit_end(emitter);
 	}
 	emit_memory(emitter, &dump->memory);
+	emit_mappings(emitter, &dump->mappings, view->addresses);
 	emit_interpreters(emitter, dump->interpreters, dump->interpreter_count);
 	emit_heap(emitter, types, shown, dump->type_count, dump, view);
 	emit_allocator(emitter, dump, view->addresses);

@@ -40,6 +40,27 @@ void emit_memory(struct emitter *emitter, const struct heapspy_memory *memory)
 	emit_end(emitter);
 }
 
+void emit_mappings(struct emitter *emitter, const struct heapspy_mappings *mappings, bool shown)
+{
+	if (!mappings->group_count)
+		return;
+	emit_table(emitter, "mappings", shown ? "" : NULL);
+	for (size_t i = 0; i < mappings->group_count; i++) {
+		const struct heapspy_mapping_group *group = &mappings->groups[i];
+		emit_row(emitter);
+		emit_text(emitter, "name", NULL, group->name);
+		emit_bytes(emitter, "rss", "rss", group->rss);
+		emit_bytes(emitter, "pss", "pss", group->pss);
+		emit_bytes(emitter, "private", "private", group->private_bytes);
+		emit_bytes(emitter, "swap", "swap", group->swap);
+		emit_bytes(emitter, "size", "size", group->size);
+		emit_count(emitter, "mappings", "mappings", group->mappings);
+		emit_text(emitter, NULL, "mapping", group->name); /* last: as long as it likes */
+		emit_end(emitter);
+	}
+	emit_end(emitter);
+}
+
 static void emit_classes(struct emitter *emitter, const struct heapspy_allocator *allocator,
 			 bool shown)
 {

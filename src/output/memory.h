@@ -7,6 +7,9 @@
 
 #include "output/emitter.h"
 
+/* By name; in the table only if `shown`. Nothing where none are known. */
+void emit_mappings(struct emitter *emitter, const struct heapspy_mappings *mappings, bool shown);
+
 void emit_memory(struct emitter *emitter, const struct heapspy_memory *memory);
 
 /* What pymalloc holds; the table for people has its size classes if `classes`. */

@@ -19,6 +19,7 @@ static bool parse_header(const char *line, struct smaps_entry *entry, size_t *re
 		return false;
 	*entry = (struct smaps_entry){
 		.start = start, .end = end, .shared = flags[3] == 's', .file = inode != 0};
+	memcpy(entry->flags, flags, sizeof(flags));
 	*ret_path = (size_t)length;
 	return true;
 }

@@ -11,6 +11,7 @@
 
 struct smaps_entry {
 	uint64_t start, end;
+	char flags[5];    /* "rw-p" */
 	bool shared;
 	bool file;        /* it has an inode */
 	const char *path; /* "" when anonymous; raw; valid during the call */

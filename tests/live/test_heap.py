@@ -133,8 +133,38 @@ def test_pymalloc(heapspy, interpreter: catalogue.Interpreter, workplace: target
         assert malloc["mmapped"] == pytest.approx(hblkhd, rel=0.01)
 
 
+def assert_mappings(pid: int, mappings: list[dict], rss: int) -> None:
+    """By name, what the kernel says of each file, and all of what has none."""
+    keys = {"Rss": "rss", "Pss": "pss", "Private_Clean": "private", "Private_Dirty": "private", "Swap": "swap"}
+    kernel: dict[str, dict[str, int]] = {}
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \d+ *(.*)", line):
+                one = kernel.setdefault(match[3], dict.fromkeys([*keys.values(), "size", "mappings"], 0))
+                one["size"] += int(match[2], 16) - int(match[1], 16)
+                one["mappings"] += 1
+            elif (name := line.split(":")[0]) in keys:
+                one[keys[name]] += 1024 * int(line.split()[1])
+    ours = {row.pop("name"): row for row in mappings}
+    assert [row["rss"] for row in ours.values()] == sorted((row["rss"] for row in ours.values()), reverse=True)
+    assert sum(row["rss"] for row in ours.values()) == rss
+    nameless = kernel.pop("", dict.fromkeys([*keys.values(), "size", "mappings"], 0))
+    for name, row in ours.items():
+        # Pages of files that others use come and go with them: shares of them are not looked at.
+        if name in kernel:
+            assert {key: row[key] for key in ("rss", "size", "mappings", "swap")} == {
+                key: kernel[name][key] for key in ("rss", "size", "mappings", "swap")
+            }, name
+        else:
+            nameless = {key: nameless[key] - row[key] for key in nameless}
+    assert {nameless[key] for key in ("rss", "size", "mappings")} == {0}
+    assert ours["[pymalloc arenas]"]["rss"] > 10_000_000
+
+
 def test_account_sums_to_rss(heapspy, oracle: targets.Oracle) -> None:
-    memory = heapspy.json("dump", oracle.pid)["memory"]
+    dump = heapspy.json("dump", oracle.pid)
+    memory = dump["memory"]
+    assert_mappings(oracle.pid, dump["mappings"], memory["rss"])
     account = {row["kind"]: row["rss"] for row in memory["account"]}
     assert sum(account.values()) == memory["rss"]
     resident = 0

@@ -101,6 +101,45 @@ static struct heapspy_interpreter *make_interpreter(unsigned second, bool walked
 	return interpreter;
 }
 
+/* Mappings of a process: name, how many, RSS in KiB, private, swap, size. */
+static void fill_mappings(struct heapspy_mappings *mappings)
+{
+	static const struct {
+		const char *name;
+		uint64_t count, rss, private, swap, size;
+	} groups[] = {
+		{"[pymalloc arenas]", 318, 325632, 325632, 0, 325632},
+		{"/usr/lib/python3/site-packages/app/_native/very_long_name_of_an_extension.so", 5,
+		 90112, 4096, 0, 98304},
+		{"[heap]", 1, 81920, 81920, 2048, 102400},
+		{"/usr/bin/python3.12", 5, 6144, 1228, 0, 8192},
+		{"[thread stacks]", 8, 640, 640, 0, 65536},
+		{"/srv/\xe6\xa8\xa1\xe5\x9e\x8b.bin", 1, 512, 0, 0, 1048576},
+		{"[vdso]", 1, 4, 0, 0, 8},
+	};
+	enum { GROUPS = sizeof(groups) / sizeof(*groups), ITEMS = 8 };
+	mappings->groups = calloc(GROUPS, sizeof(*mappings->groups));
+	mappings->items = calloc(ITEMS, sizeof(*mappings->items));
+	mappings->group_count = GROUPS;
+	mappings->item_count = ITEMS;
+	for (unsigned i = 0; i < GROUPS; i++)
+		mappings->groups[i] = (struct heapspy_mapping_group){
+		    strdup(groups[i].name), groups[i].count,	       groups[i].size * 1024,
+		    groups[i].rss * 1024,   groups[i].rss * 1024, groups[i].private * 1024,
+		    groups[i].swap * 1024,
+		};
+	for (unsigned i = 0; i < ITEMS; i++)
+		mappings->items[i] = (struct heapspy_mapping){
+		    .start = 0x7f2a00000000 + i * 0x10000000,
+		    .end = 0x7f2a00000000 + i * 0x10000000 + (8 - i) * (MIB / 4),
+		    .flags = "rw-p",
+		    .group = i / 5,
+		    .rss = (8 - i) * (MIB / 4),
+		    .pss = (8 - i) * (MIB / 4),
+		    .private_bytes = (8 - i) * (MIB / 8),
+		};
+}
+
 static struct heapspy_census *make_census(unsigned second)
 {
 	unsigned number = second / EVERY;
@@ -148,6 +187,12 @@ static struct heapspy_census *make_census(unsigned second)
 		    .blocks_in_use = 1000 * (i + 1),
 		    .blocks_free = 37 * i,
 		};
+	for (unsigned i = 0; i < 9; i++)
+		dump->types[i].pinning = (i * 7919 + 13) % 4000;
+	for (unsigned i = 0; i < HEAPSPY_FREE_LIST_COUNT; i++)
+		dump->allocator.free_lists[i] = 12 * i;
+	dump->allocator.large_blocks = 12345;
+	fill_mappings(&dump->mappings);
 	dump->malloc = (struct heapspy_malloc){
 		.name = "glibc",
 	    .arenas = 2,

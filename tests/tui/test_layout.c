@@ -76,6 +76,11 @@ static void test_every_size_drawn(void **state)
 		for (unsigned columns = 1; columns <= COLUMNS; columns += columns < 90 ? 1 : 3) {
 			number++;
 			app.focus = (enum panel)(number % PANEL_COUNT);
+			app.places = (enum places)(number / 3 % PLACES_COUNT);
+			app.object = number % 4 == 0;
+			app.selected = number % 2 ? 0x7f2a10002000 : 0;
+			app.column_set = (enum column_set)(number % COLUMN_SETS);
+			app.prompt = number % 13 ? PROMPT_NONE : PROMPT_EXPORT;
 			app.help = number % 11 == 0;
 			app.detail = number % 5 == 0;
 			app.zoom = number % 7 == 0;
@@ -225,6 +230,12 @@ static void test_files(void **state)
 	assert_true(table.values[0].natural == 0x7f2a91d8f000);
 	export_fini(&table);
 	static const size_t rows[PANEL_COUNT] = {0, 3, 26, 7, HEAPSPY_MEMORY_KIND_COUNT, 2};
+	scripted_keys(&app, "5o");
+	assert_true(export_make(&app, &table));
+	assert_string_equal(table.view, "mappings");
+	assert_int_equal(table.row_count, 7);
+	export_fini(&table);
+	scripted_keys(&app, "oooo1");
 	for (unsigned i = 1; i < PANEL_COUNT; i++) {
 		app.focus = (enum panel)i;
 		assert_true(export_make(&app, &table));

@@ -288,6 +288,16 @@ def test_files(terminal, heapspy, target, tmp_path, monkeypatch):
     rows = {row["type"]: row for row in heapspy.parse(pathlib.Path("types.json").read_text())["rows"]}
     assert rows["app.cache.Entry"]["objects"] >= 20000 and rows["app.cache.Entry"]["bytes"] > 10**6
 
+    terminal.press("5", "o")
+    terminal.until(r"mappings by RSS[\s\S]*^>[+ ] \[pymalloc arenas\]")
+    ask_for(terminal, "e", pathlib.Path("mappings.json"))
+    terminal.press("Enter")
+    terminal.until(r"written: mappings\.json, \d+ rows")
+    mappings = {row["name"]: row["rss"] for row in heapspy.parse(pathlib.Path("mappings.json").read_text())["rows"]}
+    assert mappings["[pymalloc arenas]"] > 10**6 and any(name.endswith("libc.so.6") for name in mappings)
+    terminal.press("Enter")
+    terminal.until(r"^>- \[pymalloc arenas\].*\n +[0-9a-f]+ rw-p")
+
     terminal.press("1")
     ask_for(terminal, "e", pathlib.Path("types.json"))
     terminal.press("Enter")
@@ -323,7 +333,7 @@ def test_files(terminal, heapspy, target, tmp_path, monkeypatch):
     terminal.assert_restored()
     of_file = heapspy.json("dump", "./heap.core", "--filter", "app.cache.Entry")
     assert of_file["heap"]["types"][0]["objects"] >= 20000
-    assert sorted(os.listdir()) == sorted([*(f"{view}.json" for view in "types gc allocator threads memory log".split()), "types.csv", "heap.core"])
+    assert sorted(os.listdir()) == sorted([*(f"{view}.json" for view in "types gc allocator threads memory log".split()), "types.csv", "heap.core", "mappings.json"])
 
 
 def test_mouse(terminal, heapspy, target):

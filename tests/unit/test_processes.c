@@ -227,7 +227,7 @@ static void account(void **state)
 	struct target *target = NULL;
 	struct heapspy_memory memory;
 	assert_no_error(target_open_process(child.pid, &target));
-	assert_no_error(account_read(target, NULL, &memory));
+	assert_no_error(account_read(target, NULL, &memory, NULL));
 	/* The rest is that of the test itself: more where it was built with a sanitizer. */
 	assert_in_range(memory.rss, 24 * MIB, 1024 * MIB);
 	assert_in_range(memory.uss, 24 * MIB, memory.rss);
@@ -240,7 +240,7 @@ static void account(void **state)
 	kill(child.pid, SIGKILL);
 	siginfo_t info;
 	waitid(P_PID, child.pid, &info, WEXITED | WNOWAIT);
-	struct heapspy_error *error = account_read(target, NULL, &memory);
+	struct heapspy_error *error = account_read(target, NULL, &memory, NULL);
 	assert_int_equal(error->code, HEAPSPY_GONE);
 	heapspy_error_free(error);
 	target_free(target);
