@@ -79,6 +79,7 @@ enum request {
 	REQUEST_SUSPEND = 32,
 	REQUEST_LOOK = 64,    /* at objects of app->selected, app->object_limit of them */
 	REQUEST_FILE = 128,   /* app->prompt was answered: write app->path */
+	REQUEST_NATIVE = 512, /* stacks with frames of C */
 	REQUEST_LOOKS = 256,  /* of the terminal: app->theme, app->mouse */
 	REQUEST_LEAVE = 512,  /* to the list of processes, where there is one */
 };
@@ -124,6 +125,7 @@ struct app {
 	enum places places;
 	char place[200];       /* the group of mappings that is open, "": none is */
 	char place_chosen[200]; /* the one that is selected */
+	bool native;           /* frames of C among those of Python */
 	bool at_work;          /* nothing but threads that do something */
 	enum theme theme;
 	bool mouse;

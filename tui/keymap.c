@@ -327,6 +327,17 @@ static unsigned filter_threads(struct app *app, uint32_t key)
 	return 0;
 }
 
+static unsigned native_frames(struct app *app, uint32_t key)
+{
+	(void)key;
+	focus(app, PANEL_THREADS);
+	app->native = !app->native;
+	snprintf(app->message, sizeof(app->message),
+		 app->native ? "frames of C, read once: F5 again, n back to Python alone"
+			     : "frames of Python, as they are");
+	return app->native ? REQUEST_NATIVE : 0;
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 /* "heapspy-48211-types-20260901T120731Z", which no other is likely to have. */
@@ -366,7 +377,8 @@ static unsigned walk(struct app *app, uint32_t key)
 {
 	(void)key;
 	snprintf(app->message, sizeof(app->message), "walking the heap");
-	return REQUEST_WALK | (in_objects(app) ? REQUEST_LOOK : 0);
+	return REQUEST_WALK | (in_objects(app) ? REQUEST_LOOK : 0) |
+	       (app->focus == PANEL_THREADS && app->native ? REQUEST_NATIVE : 0);
 }
 
 static unsigned change_interval(struct app *app, uint32_t key)
@@ -404,11 +416,11 @@ static unsigned copy(struct app *app, uint32_t key)
 #undef X
 	};
 	(void)key;
-	static const struct {
+	const struct {
 		const char *name, *rest;
 	} commands[PANEL_COUNT] = {
 	    [PANEL_TYPES] = {"dump", ""},       [PANEL_GC] = {"gc", " 1s"},
-	    [PANEL_ALLOCATOR] = {"dump", " -v"}, [PANEL_THREADS] = {"stack", ""},
+	    [PANEL_ALLOCATOR] = {"dump", " -v"}, [PANEL_THREADS] = {"stack", app->native ? " --native" : ""},
 	    [PANEL_MEMORY] = {"dump", " -v"},    [PANEL_LOG] = {"top", " --plain"},
 	};
 	int pid = (int)app->model.target->pid;
@@ -498,10 +510,15 @@ const struct binding keymap[] = {
 	{{'T'}, "T", NULL, "time that the plot spans: 1, 5, 15 minutes, an hour", next_span},
 	{{'g'}, "g", NULL, "glyphs of the plot: braille, blocks, ASCII", next_glyphs},
 	{{'t'}, "t", NULL, "threads at work alone, all threads", filter_threads},
+	{{'n'},
+	 "n",
+	 NULL,
+	 "frames of C: each thread that runs is held for a moment",
+	 native_frames},
 	{{'C'}, "C", NULL, "colours: of the terminal, blue and yellow, none", next_theme},
 	{{'m'}, "m", NULL, "mouse on, off", toggle_mouse},
 	{{'+', '-'}, "+ -", NULL, "walk the heap twice as often, half as often", change_interval},
-	{{'y'}, "y", NULL, "copy the equivalent command to the clipboard of the terminal", copy},
+	{{'y'}, "y", NULL, "copy the equivalent command, and print it at the end", copy},
 	{{CTRL_L}, "^L", NULL, "paint the screen anew", repaint},
 	{{CTRL_Z}, "^Z", NULL, "suspend", suspend},
 };

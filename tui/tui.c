@@ -82,6 +82,7 @@ struct run {
 	struct saver saver;
 	struct pollfd *files; /* room for all members and the others */
 	size_t file_room;
+	char copied[400]; /* the last command that was asked for */
 };
 
 enum { OTHER_FILES = 3 };
@@ -219,6 +220,9 @@ static void look_at_objects(struct member *member)
 	heapspy_sampler_look(member->sampler, &options);
 }
 
+/* Seconds that a thread is held for, at most, while its stack is copied. */
+#define MAX_NATIVE_PAUSE 0.05
+
 static void ask_samplers(struct run *run, const struct app *app, unsigned requests)
 {
 	for (size_t i = 0; i < run->group.count; i++) {
@@ -229,6 +233,8 @@ static void ask_samplers(struct run *run, const struct app *app, unsigned reques
 			heapspy_sampler_walk_now(member->sampler);
 		if (requests & REQUEST_INTERVAL)
 			heapspy_sampler_set_census_interval(member->sampler, app->census_interval);
+		if (requests & REQUEST_NATIVE)
+			heapspy_sampler_native(member->sampler, MAX_NATIVE_PAUSE);
 		if (requests & REQUEST_LOOK && member == run->group.open)
 			look_at_objects(member);
 	}
@@ -238,8 +244,10 @@ static void fulfil(struct run *run, unsigned requests)
 {
 	struct app *app = group_app(&run->group);
 	ask_samplers(run, app, requests);
-	if (requests & REQUEST_COPY)
-		terminal_copy(app->message + strlen("copied: "));
+	if (requests & REQUEST_COPY) {
+		snprintf(run->copied, sizeof(run->copied), "%s", app->message + strlen("copied: "));
+		terminal_copy(run->copied);
+	}
 	if (requests & REQUEST_LOOKS)
 		terminal_looks(app->theme, app->mouse);
 	if (requests & REQUEST_REPAINT)
@@ -369,6 +377,9 @@ static void run_both(struct run *run, struct tui_end *end)
 	} else if (terminal_begin(run->options->colour)) {
 		run_screen(run);
 		terminal_end();
+		/* Not every terminal took it into its clipboard: here it can be marked. */
+		if (run->copied[0])
+			printf("%s\n", run->copied);
 	} else {
 		end->trouble = "the terminal is of an unknown kind, or can do too little";
 	}

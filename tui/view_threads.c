@@ -85,15 +85,44 @@ static size_t choose_threads(const struct app *app, const struct heapspy_threads
 	return count;
 }
 
-void view_threads(struct app *app, struct grid *grid, const struct rect *rect, bool focused)
+/* Those with frames of C stay what they were when they were asked for. */
+static const struct heapspy_stack *the_stack(const struct app *app)
 {
 	const struct heapspy_sample *sample = app->model.sample;
-	if (!sample || !sample->stacks || !rect->rows) {
+	bool native = app->native && sample && sample->native && !sample->native->trouble;
+	if (native)
+		return &sample->native->stack;
+	return sample && sample->stacks ? &sample->stacks->stack : NULL;
+}
+
+/* What is to be said of them, "" for nothing. */
+static void describe(const struct app *app, const struct heapspy_stack *stack, size_t count,
+		     char *text, size_t size)
+{
+	const struct heapspy_sample *sample = app->model.sample;
+	char clock[TEXT_SIZE], held[TEXT_SIZE];
+	text[0] = 0;
+	if (app->native && !sample->native)
+		snprintf(text, size, "frames of C are being read");
+	else if (app->native && sample->native->trouble)
+		snprintf(text, size, "no frames of C: %s", sample->native->trouble);
+	else if (app->native)
+		snprintf(text, size, "with C at %s, held %s", text_clock(clock, stack->time),
+			 text_seconds(held, stack->pause));
+	else if (app->at_work)
+		snprintf(text, size, "%zu of %zu: at work (t)", count, stack->threads.count);
+}
+
+void view_threads(struct app *app, struct grid *grid, const struct rect *rect, bool focused)
+{
+	const struct heapspy_stack *stack = the_stack(app);
+	char note[300];
+	if (!stack || !rect->rows) {
 		grid_text(grid, rect, 0, 1, ROLE_DIM, "the threads have not been read yet");
 		return;
 	}
 	static const struct heapspy_thread *shown[MOST_THREADS];
-	size_t count = choose_threads(app, &sample->stacks->stack.threads, shown);
+	size_t count = choose_threads(app, &stack->threads, shown);
 	size_t chosen = focused ? app->scroll : 0;
 	if (chosen >= count)
 		chosen = count ? count - 1 : 0;
@@ -105,9 +134,8 @@ void view_threads(struct app *app, struct grid *grid, const struct rect *rect, b
 	grid_text(grid, rect, 0, 10, ROLE_HEADER, "NAME");
 	grid_text(grid, rect, 0, 26, ROLE_HEADER, "STATE");
 	grid_text(grid, rect, 0, 35, ROLE_HEADER, "TOP FRAME");
-	if (app->at_work)
-		grid_print(grid, rect, 0, 46, ROLE_WARN, "%zu of %zu: at work (t)", count,
-			   sample->stacks->stack.threads.count);
+	describe(app, stack, count, note, sizeof(note));
+	grid_text(grid, rect, 0, 46, ROLE_WARN, note);
 	unsigned rows = rect->rows - 1 > 4 ? (rect->rows - 1) / 2 : rect->rows - 1;
 	rows = count < rows ? (unsigned)count : rows;
 	size_t first = rows && chosen >= rows ? chosen - rows + 1 : 0;

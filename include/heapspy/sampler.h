@@ -39,6 +39,7 @@ struct heapspy_census {
 struct heapspy_stacks {
 	unsigned references; /* see heapspy_stacks_keep() */
 	struct heapspy_stack stack;
+	char *trouble; /* of those with frames of C: why there are none, one line */
 };
 
 /* Objects of one type, which somebody asked to look at; kept as long as somebody needs it. */
@@ -76,6 +77,8 @@ struct heapspy_sample {
 	struct heapspy_interpreter *interpreters; /* counters alone */
 	size_t interpreter_count;
 	struct heapspy_stacks *stacks; /* NULL: they could not be read */
+	struct heapspy_stacks *native; /* with frames of C, when they were last asked for;
+	                                  NULL: never */
 	struct heapspy_census *census; /* the last one, NULL: there was none yet */
 	struct heapspy_look *look;     /* the last one, NULL: there was none yet */
 	struct heapspy_saved *saved;   /* so too */
@@ -131,6 +134,10 @@ HEAPSPY_API void heapspy_sampler_set_census_interval(struct heapspy_sampler *sam
  * several that wait, the last one is done. Returns its number, from 1 on. */
 HEAPSPY_API uint64_t heapspy_sampler_look(struct heapspy_sampler *sampler,
 					  const struct heapspy_instances_options *options);
+
+/* As soon as possible read the stacks with their frames of C, once. Each thread that runs
+ * is held for that, for `max_pause` seconds at most. Returns its number. */
+HEAPSPY_API uint64_t heapspy_sampler_native(struct heapspy_sampler *sampler, double max_pause);
 
 /* Write a snapshot: `fd` as of heapspy_snapshot_write(), and not to be closed before it
  * is done or the sampler was stopped. One at a time: 0 while another is being written. */

@@ -66,6 +66,22 @@ struct heapspy_look *errand_look(struct heapspy *heapspy, const struct errands *
 	return look;
 }
 
+struct heapspy_stacks *errand_native(struct heapspy *heapspy, const struct errands *errands)
+{
+	const struct heapspy_stack_options options = {
+		.native = true,
+		.max_pause = errands->max_pause,
+	};
+	struct heapspy_stacks *stacks = calloc(1, sizeof(*stacks));
+	if (!stacks)
+		return NULL;
+	stacks->references = 1;
+	CLEANUP(heapspy_error_freep)
+	struct heapspy_error *error = heapspy_stack_read(heapspy, &options, &stacks->stack);
+	stacks->trouble = trouble_of(error);
+	return stacks;
+}
+
 struct heapspy_saved *errand_save(struct heapspy *heapspy, const struct errands *errands)
 {
 	struct heapspy_saved *saved = calloc(1, sizeof(*saved));

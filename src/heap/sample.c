@@ -32,6 +32,7 @@ void heapspy_stacks_drop(struct heapspy_stacks *stacks)
 	if (!stacks || __atomic_sub_fetch(&stacks->references, 1, __ATOMIC_ACQ_REL))
 		return;
 	heapspy_stack_fini(&stacks->stack);
+	free(stacks->trouble);
 	free(stacks);
 }
 
@@ -48,6 +49,7 @@ void heapspy_sample_drop(struct heapspy_sample *sample)
 		return;
 	heapspy_census_drop(sample->census);
 	heapspy_stacks_drop(sample->stacks);
+	heapspy_stacks_drop(sample->native);
 	heapspy_look_drop(sample->look);
 	heapspy_saved_drop(sample->saved);
 	free(sample->interpreters);
@@ -87,6 +89,7 @@ struct heapspy_sample *sample_follow(const struct heapspy_sample *before)
 		       before->interpreter_count * sizeof(*interpreters));
 	heapspy_census_keep(sample->census);
 	heapspy_stacks_keep(sample->stacks);
+	heapspy_stacks_keep(sample->native);
 	heapspy_look_keep(sample->look);
 	heapspy_saved_keep(sample->saved);
 	return sample;

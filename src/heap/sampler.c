@@ -238,11 +238,14 @@ static double run_errands(struct heapspy_sampler *sampler)
 {
 	pthread_mutex_lock(&sampler->mutex);
 	struct errands errands = sampler->errands;
-	sampler->errands.look = 0;
+	sampler->errands.look = sampler->errands.native = 0;
 	pthread_mutex_unlock(&sampler->mutex);
 	double start = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 	struct heapspy_look *look = NULL;
 	struct heapspy_saved *saved = NULL;
+	struct heapspy_stacks *native = NULL;
+	if (errands.native)
+		native = errand_native(sampler->walker.heapspy, &errands);
 	if (errands.look)
 		look = errand_look(sampler->walker.heapspy, &errands);
 	if (errands.save)
@@ -251,15 +254,20 @@ static double run_errands(struct heapspy_sampler *sampler)
 	if (errands.save)
 		sampler->errands.save = 0;
 	pthread_mutex_unlock(&sampler->mutex);
-	struct heapspy_sample *sample = look || saved ? next_sample(sampler) : NULL;
+	struct heapspy_sample *sample = look || saved || native ? next_sample(sampler) : NULL;
 	if (!sample) {
 		heapspy_look_drop(look);
 		heapspy_saved_drop(saved);
+		heapspy_stacks_drop(native);
 		return clock_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 	}
 	if (look) {
 		heapspy_look_drop(sample->look);
 		sample->look = look;
+	}
+	if (native) {
+		heapspy_stacks_drop(sample->native);
+		sample->native = native;
 	}
 	if (saved) {
 		heapspy_saved_drop(sample->saved);
@@ -435,6 +443,17 @@ uint64_t heapspy_sampler_look(struct heapspy_sampler *sampler,
 	uint64_t number = errands->look = ++errands->asked;
 	errands->objects = *options;
 	errands->objects.name = NULL;
+	pthread_mutex_unlock(&sampler->mutex);
+	heapspy_sampler_walk_now(sampler);
+	return number;
+}
+
+uint64_t heapspy_sampler_native(struct heapspy_sampler *sampler, double max_pause)
+{
+	pthread_mutex_lock(&sampler->mutex);
+	struct errands *errands = &sampler->errands;
+	uint64_t number = errands->native = ++errands->asked;
+	errands->max_pause = max_pause;
 	pthread_mutex_unlock(&sampler->mutex);
 	heapspy_sampler_walk_now(sampler);
 	return number;

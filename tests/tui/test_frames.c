@@ -60,6 +60,7 @@ static const struct {
 	{"columns-full", 50, 160, false, 130, "c", false, 0},
 	{"columns-small", 10, 40, false, 130, "c", false, 0},
 	{"leaks", 24, 80, false, 130, "l", false, 0},
+	{"native", 24, 80, false, 130, "n", false, 0},
 	{"at-work", 24, 80, false, 130, "t", false, 0},
 	{"export", 24, 80, false, 130, "e", false, 0},
 	{"export-csv-to-text", 24, 80, false, 130, "4E\t", false, 0},

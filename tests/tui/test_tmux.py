@@ -157,6 +157,8 @@ KEYS = [
     ("c", "c", r"TYPE +COUNT +\+/-"),
     ("t", "t", r"threads that run, or hold the GIL"),
     ("t", "t", r"all threads"),
+    ("n", "n", r"TOP FRAME  with C at \d[\s\S]* \(libc\.so\.6"),
+    ("n", "n", r"frames of Python, as they are"),
     ("1", "1", r"\[1 Types\]"),
     ("C", "C", r"theme: blue and yellow"),
     ("C", "C", r"theme: no colours"),
@@ -334,6 +336,15 @@ def test_files(terminal, heapspy, target, tmp_path, monkeypatch):
     of_file = heapspy.json("dump", "./heap.core", "--filter", "app.cache.Entry")
     assert of_file["heap"]["types"][0]["objects"] >= 20000
     assert sorted(os.listdir()) == sorted([*(f"{view}.json" for view in "types gc allocator threads memory log".split()), "types.csv", "heap.core", "mappings.json"])
+
+
+def test_copied_command_is_printed(terminal, heapspy, target):
+    start(terminal, heapspy, target)
+    terminal.press("4", "y")
+    terminal.until(r"copied: heapspy stack \d+$")
+    terminal.press("q")
+    terminal.until(rf"^heapspy stack {target.pid}\n")
+    terminal.assert_restored()
 
 
 def test_mouse(terminal, heapspy, target):
