@@ -257,15 +257,20 @@ static void fill_collections(struct model *model, struct moment *moment)
 	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++)
 		moment->collections[i] = gc->generations[i].collections;
 	moment->collecting = gc->collecting;
+	moment->collected_for = 0;
+	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++)
+		moment->collected_for += gc->generations[i].duration;
 	int64_t full = moment->collections[HEAPSPY_GENERATIONS - 1];
 	if (!before || full <= before->collections[HEAPSPY_GENERATIONS - 1])
 		return;
 	moment->full = true;
-	char count[TEXT_SIZE];
-	model_log(model, sample->time, false, "full collection #%s: %s collected so far",
+	const struct heapspy_generation *oldest = &gc->generations[HEAPSPY_GENERATIONS - 1];
+	char count[TEXT_SIZE], collected[TEXT_SIZE], pause[TEXT_SIZE];
+	model_log(model, sample->time, false, "full collection #%s: %s collected so far%s%s",
 		  text_count(count, (uint64_t)full),
-		  text_count((char[TEXT_SIZE]){0},
-			     (uint64_t)gc->generations[HEAPSPY_GENERATIONS - 1].collected));
+		  text_count(collected, (uint64_t)oldest->collected),
+		  isnan(oldest->last) ? "" : "; the last one took ",
+		  isnan(oldest->last) ? "" : text_pause(pause, oldest->last));
 }
 
 /* What the settings of the collector became, and how far apart censuses are. */
@@ -298,7 +303,8 @@ static void log_changes(struct model *model, const struct heapspy_sample *old)
 static void add_moment(struct model *model)
 {
 	const struct heapspy_sample *sample = model->sample;
-	struct moment moment = {.time = sample->time, .rss = sample->rss};
+	struct moment moment = {
+		.time = sample->time, .rss = sample->rss, .collected_for = NAN};
 	fill_collections(model, &moment);
 	if (!model->moment_count)
 		model->first_time = sample->time;
@@ -365,6 +371,12 @@ double model_collection_rate(const struct model *model, unsigned generation)
 		return NAN;
 	return (double)(now->collections[generation] - then->collections[generation]) * MINUTE /
 	       (now->time - then->time);
+}
+
+double model_collecting_share(const struct model *model)
+{
+	const struct moment *then = minute_ago(model), *now = model_moment(model, 0);
+	return then ? (now->collected_for - then->collected_for) / (now->time - then->time) : NAN;
 }
 
 /* ---- what happened ---------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct moment {
 	double time;
 	uint64_t rss, heap, live; /* HEAPSPY_UNKNOWN: not known yet */
 	int64_t collections[HEAPSPY_GENERATIONS]; /* of the main interpreter */
+	double collected_for; /* seconds, all generations together; NaN: not recorded */
 	bool census;         /* one was done */
 	bool full;           /* so was a collection of the oldest generation */
 	bool collecting;     /* one was seen running */
@@ -119,5 +120,8 @@ double model_rss_rate(const struct model *model);
 
 /* Collections of a generation in a minute, over the last one; NaN: not known yet. */
 double model_collection_rate(const struct model *model, unsigned generation);
+
+/* The share of the last minute that collections took; NaN: not known. */
+double model_collecting_share(const struct model *model);
 
 #endif

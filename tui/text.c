@@ -109,6 +109,19 @@ const char *text_seconds(char text[TEXT_SIZE], double seconds)
 	return text;
 }
 
+const char *text_pause(char text[TEXT_SIZE], double seconds)
+{
+	if (!(seconds >= 0))
+		snprintf(text, TEXT_SIZE, "-");
+	else if (seconds < 0.9995e-3)
+		snprintf(text, TEXT_SIZE, "%.0fus", seconds * 1e6);
+	else if (seconds < 9.995e-3)
+		snprintf(text, TEXT_SIZE, "%.2fms", seconds * 1e3);
+	else
+		text_seconds(text, seconds);
+	return text;
+}
+
 const char *text_clock(char text[TEXT_SIZE], double epoch)
 {
 	time_t seconds = epoch > 0 && epoch < 253402300799.0 ? (time_t)epoch : 0;

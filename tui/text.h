@@ -17,6 +17,7 @@ const char *text_change(char text[TEXT_SIZE], double change);        /* +1,234, 
 const char *text_bytes(char text[TEXT_SIZE], uint64_t bytes);        /* 118.4M, units of 1024 */
 const char *text_bytes_change(char text[TEXT_SIZE], double change);  /* +1.4M, -12K, 0 */
 const char *text_seconds(char text[TEXT_SIZE], double seconds);      /* 12ms, 1.5s, 4m10s, 3h04m */
+const char *text_pause(char text[TEXT_SIZE], double seconds);        /* 85us, 1.25ms, 12ms, 1.5s */
 const char *text_clock(char text[TEXT_SIZE], double epoch);          /* 12:03:21, local time */
 
 /* The code point at *text, which moves on behind it; 0 at the end. What is no UTF-8

@@ -164,21 +164,30 @@ static void line_of_collector(struct app *app, struct grid *grid, const struct r
 		add(&line, ROLE_WARN, 1, "disabled");
 	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++) {
 		const struct heapspy_generation *generation = &gc->generations[i];
+		/* One without a threshold is collected by another rule. */
+		if (generation->threshold <= 0) {
+			snprintf(text, sizeof(text), "g%u %lld", i, (long long)generation->count);
+			add(&line, ROLE_TEXT, 2, text);
+			continue;
+		}
 		snprintf(text, sizeof(text), "g%u %lld/%lld", i, (long long)generation->count,
 			 (long long)generation->threshold);
 		if (line.column + 2 + strlen(text) + 7 > line.end)
 			return;
 		add(&line, ROLE_TEXT, 2, text);
 		grid_bar(grid, rect, 2, line.column + 1, 6, ROLE_ACCENT,
-			 generation->threshold > 0
-			     ? (double)generation->count / (double)generation->threshold
-			     : 0);
+			 (double)generation->count / (double)generation->threshold);
 		line.column += 7;
 	}
 	snprintf(
 	    text, sizeof(text), "runs %lld/%lld/%lld", (long long)gc->generations[0].collections,
 	    (long long)gc->generations[1].collections, (long long)gc->generations[2].collections);
 	add(&line, ROLE_TEXT, 2, text);
+	double share = model_collecting_share(&app->model);
+	if (!isnan(share)) {
+		snprintf(text, sizeof(text), "%.1f%% of the time", 100 * share);
+		add(&line, share > 0.05 ? ROLE_WARN : ROLE_TEXT, 2, text);
+	}
 	if (gc->collecting)
 		add(&line, ROLE_WARN, 2, "COLLECTING");
 }
@@ -202,6 +211,8 @@ static void line_of_census(struct app *app, struct grid *grid, const struct rect
 	add(&line, ROLE_TEXT, 3, text);
 	snprintf(text, sizeof(text), "read ok %.1f%%", floor(dump->capture.coverage * 1000) / 10);
 	add(&line, dump->capture.coverage < 1 ? ROLE_WARN : ROLE_TEXT, 3, text);
+	snprintf(text, sizeof(text), "at %s", text_clock(a, dump->capture.time));
+	add(&line, ROLE_DIM, 3, text);
 	if (dump->capture.torn_reads) {
 		snprintf(text, sizeof(text), "torn %s", text_count(a, dump->capture.torn_reads));
 		add(&line, ROLE_WARN, 3, text);

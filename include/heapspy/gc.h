@@ -27,6 +27,11 @@ struct heapspy_generation {
 	int64_t collections;
 	int64_t collected;
 	int64_t uncollectable;
+	/* Seconds, from 3.15 on; NaN: this CPython does not record them. Threads of the
+	 * interpreter wait for as long. Python/gc.c: add_stats(). */
+	double duration; /* all its collections together */
+	double last;     /* the last one; 0: there was none */
+	double longest;  /* of the last ones: eleven of the youngest, three of the others */
 };
 
 struct heapspy_gc {

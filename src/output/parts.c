@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "output/parts.h"
 
+#include <math.h>
+
 void emit_document_of(struct emitter *emitter, const char *schema, double captured_at)
 {
 	emit_document(emitter);
@@ -58,6 +60,14 @@ static void emit_generations(struct emitter *emitter, const struct heapspy_gc *g
 			    generation->collected);
 		emit_signed(emitter, "uncollectable", in_row ? NULL : "uncollectable",
 			    generation->uncollectable);
+		/* CPython records them from 3.15 on. */
+		if (!isnan(generation->duration)) {
+			emit_seconds(emitter, "duration", in_row ? NULL : "took",
+				     generation->duration);
+			emit_seconds(emitter, "last", in_row ? NULL : "last", generation->last);
+			emit_seconds(emitter, "longest", in_row ? NULL : "longest",
+				     generation->longest);
+		}
 		emit_end(emitter);
 	}
 	emit_end(emitter);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "python/gc.h"
 
+#include <math.h>
+#include <string.h>
+
 #include <heapspy/memory.h>
 
 const char *heapspy_collector_name(enum heapspy_collector collector)
@@ -39,31 +42,64 @@ static uint64_t flat_statistics(const struct layout *layout, uint64_t gc, unsign
 	       generation * (uint64_t)SIZEOF(layout, GcGenerationStats);
 }
 
-/* 3.15: rings of the last collections, each entry with the totals so far; the
- * index names the newest. */
-static uint64_t ring_statistics(struct peek *peek, const struct layout *layout, uint64_t gc,
-				unsigned generation)
+struct ring {
+	uint64_t items;
+	uint32_t count, newest;
+};
+
+/* 3.15: rings of the last collections, each entry with the totals so far. */
+static struct ring find_ring(struct peek *peek, const struct layout *layout, uint64_t gc,
+			     unsigned generation)
 {
 	uint64_t stats = peek_u64(peek, gc + OFFSET(layout, GcState, generation_stats));
-	uint64_t ring;
-	int32_t items, index;
-	if (generation == 0) {
-		ring = stats + OFFSET(layout, GcStats, young);
-		items = OFFSET(layout, GcYoungStats, items);
-		index = OFFSET(layout, GcYoungStats, index);
-	} else {
-		ring = stats + OFFSET(layout, GcStats, old) +
-		       (generation - 1) * (uint64_t)SIZEOF(layout, GcOldStats);
+	uint64_t start = stats + OFFSET(layout, GcStats, young);
+	int32_t items = OFFSET(layout, GcYoungStats, items);
+	int32_t index = OFFSET(layout, GcYoungStats, index);
+	if (generation > 0) {
+		start = stats + OFFSET(layout, GcStats, old) +
+			(generation - 1) * (uint64_t)SIZEOF(layout, GcOldStats);
 		items = OFFSET(layout, GcOldStats, items);
 		index = OFFSET(layout, GcOldStats, index);
 	}
-	uint8_t newest = peek_u8(peek, ring + (unsigned)index);
-	uint64_t entry = (uint64_t)SIZEOF(layout, GcGenerationStats);
-	if (newest * entry > (uint64_t)(index - items)) {
+	struct ring ring = {
+		.items = start + (unsigned)items,
+		.count = (uint32_t)(index - items) / (uint32_t)SIZEOF(layout, GcGenerationStats),
+		.newest = peek_u8(peek, start + (unsigned)index),
+	};
+	if (ring.newest >= ring.count) {
 		peek_raise(peek, FAULT_STRANGE);
-		newest = 0;
+		ring.newest = 0;
 	}
-	return ring + (unsigned)items + newest * entry;
+	return ring;
+}
+
+static uint64_t ring_entry(const struct layout *layout, const struct ring *ring, uint32_t number)
+{
+	return ring->items + number * (uint64_t)SIZEOF(layout, GcGenerationStats);
+}
+
+/* PyTime_t: nanoseconds. What is no time of a collection is none. */
+static double entry_duration(struct peek *peek, const struct layout *layout, uint64_t entry)
+{
+	int64_t start = peek_i64(peek, entry + OFFSET(layout, GcGenerationStats, ts_start));
+	int64_t stop = peek_i64(peek, entry + OFFSET(layout, GcGenerationStats, ts_stop));
+	return start > 0 && stop > start ? (double)(stop - start) / 1e9 : 0;
+}
+
+static void read_durations(struct peek *peek, const struct layout *layout, const struct ring *ring,
+			   struct heapspy_generation *generation)
+{
+	uint64_t newest = ring_entry(layout, ring, ring->newest);
+	uint64_t bits = peek_u64(peek, newest + OFFSET(layout, GcGenerationStats, duration));
+	memcpy(&generation->duration, &bits, sizeof(bits));
+	if (!isfinite(generation->duration))
+		generation->duration = NAN;
+	generation->last = entry_duration(peek, layout, newest);
+	generation->longest = 0;
+	for (uint32_t i = 0; i < ring->count; i++) {
+		double one = entry_duration(peek, layout, ring_entry(layout, ring, i));
+		generation->longest = one > generation->longest ? one : generation->longest;
+	}
 }
 
 /* Whose count gc.get_count() gives at a place: the incremental collector begins with
@@ -106,9 +142,12 @@ enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++) {
 		uint64_t generation = generation_address(layout, gc, counted_generation(peek, layout, gc, i));
 		uint64_t thresholds = generation_address(layout, gc, i);
-		uint64_t stats = SIZEOF(layout, GcStats) != LAYOUT_NONE
-					 ? ring_statistics(peek, layout, gc, i)
-					 : flat_statistics(layout, gc, i);
+		bool has_rings = SIZEOF(layout, GcStats) != LAYOUT_NONE;
+		struct ring ring = {0};
+		if (has_rings)
+			ring = find_ring(peek, layout, gc, i);
+		uint64_t stats = has_rings ? ring_entry(layout, &ring, ring.newest)
+					   : flat_statistics(layout, gc, i);
 		state.generations[i] = (struct heapspy_generation){
 			.threshold = peek_i32(peek, thresholds + OFFSET(layout, GcGeneration, threshold)),
 			.count = peek_i32(peek, generation + OFFSET(layout, GcGeneration, count)),
@@ -117,7 +156,12 @@ enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
 			.collected = peek_i64(peek, stats + OFFSET(layout, GcGenerationStats, collected)),
 			.uncollectable =
 				peek_i64(peek, stats + OFFSET(layout, GcGenerationStats, uncollectable)),
+			.duration = NAN,
+			.last = NAN,
+			.longest = NAN,
 		};
+		if (has_rings && HAS(layout, GcGenerationStats, duration))
+			read_durations(peek, layout, &ring, &state.generations[i]);
 	}
 	/* gc_get_threshold_impl() of 3.14.0 gives two. */
 	if (state.collector == HEAPSPY_COLLECTOR_INCREMENTAL)

@@ -147,6 +147,9 @@ static struct heapspy_interpreter *new_interpreters(bool unknown, size_t count)
 				.objects = unknown ? HEAPSPY_UNKNOWN : 1000u << (4 * j),
 				.collections = 120000 >> (5 * j),
 				.collected = 4321 * j,
+				.duration = NAN,
+				.last = NAN,
+				.longest = NAN,
 			};
 	}
 	return interpreters;

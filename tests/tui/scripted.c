@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "scripted.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "keymap.h"
 
 enum { START = 1700000000, MIB = 1 << 20, EVERY = 10 };
+
+enum scripted_collector scripted_collector;
 
 static char *command[] = {(char *)"/usr/bin/python3", (char *)"-m", (char *)"shop.server",
 			  (char *)"--workers=4", NULL};
@@ -98,6 +101,19 @@ static struct heapspy_interpreter *make_interpreter(unsigned second, bool walked
 		     2},
 		},
 	};
+	struct heapspy_gc *gc = &interpreter->gc;
+	for (unsigned i = 0; i < HEAPSPY_GENERATIONS; i++) {
+		struct heapspy_generation *generation = &gc->generations[i];
+		double one = scripted_collector == SCRIPTED_RECORDED ? 0.00021 * (1 + i * i * 70) : NAN;
+		generation->duration = one * (double)generation->collections;
+		generation->last = one * 1.1;
+		generation->longest = one * 3.5;
+	}
+	if (scripted_collector == SCRIPTED_INCREMENTAL) {
+		gc->collector = HEAPSPY_COLLECTOR_INCREMENTAL;
+		gc->generations[2].threshold = 0;
+		gc->enabled = false;
+	}
 	return interpreter;
 }
 
@@ -337,4 +353,26 @@ void scripted_draw(struct app *app, unsigned rows, unsigned columns)
 	if (!grid_resize(&app->grid, rows, columns))
 		abort();
 	app_draw(app);
+}
+
+bool scripted_golden(const char *directory, const char *name, unsigned number, char *made)
+{
+	static char golden[1 << 17];
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s.txt", directory, name);
+	if (getenv("UPDATE_GOLDEN")) {
+		FILE *file = fopen(path, "we");
+		if (!file || fputs(made, file) < 0 || fclose(file) != 0)
+			abort();
+	}
+	FILE *file = fopen(path, "re");
+	golden[file ? fread(golden, 1, sizeof(golden) - 1, file) : 0] = 0;
+	if (file)
+		fclose(file);
+	bool same = strcmp(made, golden) == 0;
+	printf("%sok %u - %s\n", same ? "" : "not ", number, name);
+	if (!same)
+		fprintf(stderr, "--- %s is now:\n%s", path, made);
+	free(made);
+	return same;
 }

@@ -11,6 +11,17 @@
  * Something leaks in the process. */
 void scripted_app(struct app *app, unsigned seconds);
 
+/* Of samples that are made from now on. */
+enum scripted_collector {
+	SCRIPTED_PLAIN,	      /* three generations, as up to 3.13 */
+	SCRIPTED_RECORDED,    /* and how long collections took: 3.15 */
+	SCRIPTED_INCREMENTAL, /* 3.14.0 to 3.14.4; and it is switched off */
+};
+extern enum scripted_collector scripted_collector;
+
+/* Is golden/NAME.txt what was made? Says so as TAP; the text is freed. */
+bool scripted_golden(const char *directory, const char *name, unsigned number, char *made);
+
 /* The sample of a second, after another. */
 struct heapspy_sample *scripted_make(const struct heapspy_sample *before, unsigned second, bool gone);
 

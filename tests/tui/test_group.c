@@ -143,25 +143,9 @@ static char *make(unsigned number)
 
 static bool check(const char *directory, unsigned number)
 {
-	static char golden[1 << 17];
-	char path[4096];
-	char *made = make(number);
-	snprintf(path, sizeof(path), "%s/group-%s.txt", directory, frames[number].name);
-	if (getenv("UPDATE_GOLDEN")) {
-		FILE *file = fopen(path, "we");
-		if (!file || fputs(made, file) < 0 || fclose(file) != 0)
-			abort();
-	}
-	FILE *file = fopen(path, "re");
-	golden[file ? fread(golden, 1, sizeof(golden) - 1, file) : 0] = 0;
-	if (file)
-		fclose(file);
-	bool same = strcmp(made, golden) == 0;
-	printf("%sok %u - %s\n", same ? "" : "not ", number + 1, frames[number].name);
-	if (!same)
-		fprintf(stderr, "--- %s is now:\n%s", path, made);
-	free(made);
-	return same;
+	char name[64];
+	snprintf(name, sizeof(name), "group-%s", frames[number].name);
+	return scripted_golden(directory, name, number + 1, make(number));
 }
 
 /* Those that went are forgotten when there are many of them, but not who is looked at. */
