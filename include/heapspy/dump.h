@@ -20,6 +20,7 @@
 #include <heapspy/mappings.h>
 #include <heapspy/memory.h>
 #include <heapspy/stack.h>
+#include <heapspy/tracemalloc.h>
 
 struct heapspy_capture {
 	enum heapspy_capture_mode mode;
@@ -56,6 +57,7 @@ struct heapspy_dump {
 	struct heapspy_allocator allocator;
 	struct heapspy_malloc malloc;
 	struct heapspy_threads threads; /* as <heapspy/stack.h> reads them */
+	struct heapspy_tracemalloc *tracemalloc; /* NULL unless it was asked for */
 	const char **incomplete;   /* reasons, static text; count 0: complete */
 	size_t incomplete_count;
 };
@@ -64,6 +66,7 @@ struct heapspy_dump_options {
 	bool stop;        /* of one instant: copy it while nothing in it moves, then count.
 	                     A file is of one instant anyway */
 	double max_pause; /* seconds for which it may be held for that; 0: 0.25 */
+	bool tracemalloc; /* also what tracemalloc knows; HEAPSPY_INCOMPLETE if it is off */
 };
 
 /* options may be NULL. With `stop` also HEAPSPY_BUSY: it cannot be copied within

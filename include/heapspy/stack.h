@@ -14,6 +14,7 @@
 #include <heapspy/api.h>
 #include <heapspy/attach.h>
 #include <heapspy/error.h>
+#include <heapspy/tracemalloc.h>
 
 /* Of a frame whose code comes from no line, or that could not be told. */
 #define HEAPSPY_NO_LINE (-1)
@@ -94,6 +95,7 @@ struct heapspy_stack {
 	struct heapspy_stack_interpreter *interpreters; /* main interpreter first */
 	size_t interpreter_count;
 	struct heapspy_threads threads;
+	struct heapspy_tracemalloc *tracemalloc; /* NULL unless it was asked for */
 };
 
 struct heapspy_stack_options {
@@ -104,6 +106,7 @@ struct heapspy_stack_options {
 	                     A thread that does not wait is held while its stack is copied,
 	                     at most max_pause, unless all are. Of a thread whose frames of C
 	                     cannot be had those of Python are there, and it is torn */
+	bool tracemalloc; /* also what tracemalloc knows; HEAPSPY_INCOMPLETE if it is off */
 };
 
 /* options may be NULL. Errors as heapspy_dump(). */

@@ -26,7 +26,11 @@ enum { ROWS_OF_A_TABLE = 20, INSTANCES = 10, PREVIEW = 200 };
 static struct heapspy_error *read_heap(const struct options *options, struct heapspy **ret_heapspy,
 				       struct heapspy_dump **ret_dump)
 {
-	struct heapspy_dump_options how = {.stop = options->stop, .max_pause = options->max_pause};
+	struct heapspy_dump_options how = {
+		.stop = options->stop,
+		.max_pause = options->max_pause,
+		.tracemalloc = options->tracemalloc,
+	};
 	char text[256], what[300];
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	struct progress *progress = progress_begin(options, what);
@@ -90,6 +94,9 @@ static struct heapspy_error *show_instances(const struct options *options)
 	if (options_given(options, OPTION(SORT) | OPTION(FILTER)))
 		return error_why(error_new(HEAPSPY_USAGE, "--sort and --filter are of types"),
 				 "--instances shows objects of one");
+	if (options->tracemalloc)
+		return error_why(error_new(HEAPSPY_USAGE, "--tracemalloc is of the whole heap"),
+				 "--instances shows objects of one type");
 	size_t wanted = options_given(options, OPTION(LIMIT)) ? options->limit : INSTANCES;
 	struct heapspy_instances_options how = {
 		.type = address_of(options->instances),
@@ -173,7 +180,7 @@ const struct command command_dump = {
 		"With --instances it shows objects of one type instead: the largest, and some "
 		"drawn by lot.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) |
-		   OPTION(INSTANCES) | OPTION(STRINGS) | OPTIONS_ROWS | OPTIONS_OUTPUT,
+		   OPTION(INSTANCES) | OPTION(TRACEMALLOC) | OPTION(STRINGS) | OPTIONS_ROWS | OPTIONS_OUTPUT,
 	.sort = dump_columns,
 	.takes = {OPTION_PID},
 	.take_count = 1,

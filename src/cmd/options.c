@@ -207,6 +207,9 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 	case OPTION_NATIVE:
 		options->native = true;
 		return NULL;
+	case OPTION_TRACEMALLOC:
+		options->tracemalloc = true;
+		return NULL;
 	case OPTION_MAX_PAUSE:
 		return parse_duration(text, &options->max_pause);
 	case OPTION_INTERVAL:

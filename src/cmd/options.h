@@ -64,6 +64,10 @@ struct command;
 	X(MAX_PAUSE, 0, "max-pause", "DURATION", "stop for at most so long",                   \
 	  "250ms unless it is given. If it looks as if that were not enough the process is "   \
 	  "not stopped at all; if it turns out not to be, it is let go: exit status 6.")       \
+	X(TRACEMALLOC, 0, "tracemalloc", NULL, "what tracemalloc knows, too",                  \
+	  "Where it is on in the process (PYTHONTRACEMALLOC=1, tracemalloc.start()): the "     \
+	  "lines that allocated most of what it holds, as take_snapshot().statistics("         \
+	  "'lineno') lists them. Exit status 7 where it is off.")                              \
 	X(INSTANCES, 0, "instances", "TYPE", "show objects of one type instead",               \
 	  "TYPE is named as dump names it, or by its address (0x...). The largest objects "    \
 	  "and as many drawn by lot, 10 of each unless --limit says otherwise (0: all of "     \
@@ -184,7 +188,7 @@ struct options {
 	enum heapspy_layout_source layout;
 	bool stop;
 	const char *instances; /* name or address of a type, NULL: not given */
-	bool native;
+	bool native, tracemalloc;
 	bool without_text;
 	double max_pause; /* seconds, 0: not given */
 	double interval; /* seconds */

@@ -9,6 +9,8 @@
 
 DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
 
+enum { LINES_OF_A_TABLE = 20 };
+
 static struct heapspy_error *run(const struct options *options)
 {
 	if (options_given(options, OPTION(MAX_PAUSE)) && !options->stop && !options->native)
@@ -22,6 +24,7 @@ static struct heapspy_error *run(const struct options *options)
 		.stop = options->stop,
 		.max_pause = options->max_pause,
 		.native = options->native,
+		.tracemalloc = options->tracemalloc,
 	};
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
 	CLEANUP(heapspy_stack_fini) struct heapspy_stack stack = {0};
@@ -29,7 +32,7 @@ static struct heapspy_error *run(const struct options *options)
 	    (error = heapspy_stack_read(heapspy, &how, &stack)))
 		return error;
 	output_stack(page.emitter, heapspy_target_info(heapspy), heapspy_python_info(heapspy),
-		     &stack);
+		     &stack, options->format == FORMAT_TABLE ? LINES_OF_A_TABLE : 0);
 	return page_finish(&page);
 }
 
@@ -46,7 +49,7 @@ const struct command command_stack = {
 		"all stacks are of one instant. With --native the frames of C stand between "
 		"those of Python.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(NATIVE) |
-		   OPTION(MAX_PAUSE) | OPTIONS_OUTPUT,
+		   OPTION(MAX_PAUSE) | OPTION(TRACEMALLOC) | OPTIONS_OUTPUT,
 	.takes = {OPTION_PID},
 	.take_count = 1,
 	.need = 1,

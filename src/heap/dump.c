@@ -11,12 +11,14 @@
 #include "heap/instant.h"
 #include "heap/stack_reading.h"
 #include "heap/thread_tasks.h"
+#include "heap/tracemalloc_reading.h"
 #include "target/core.h"
 
 /* The public struct, and what it points into. */
 struct dump {
 	struct heapspy_dump public;
 	const char *reasons[8];
+	bool wants_tracemalloc;
 	const struct thread_tasks *tasks; /* as they were when it began; while it is made */
 };
 
@@ -30,6 +32,7 @@ void heapspy_dump_free(struct heapspy_dump *dump)
 	free(dump->interpreters);
 	stack_reading_fini(&dump->threads);
 	heapspy_mappings_fini(&dump->mappings);
+	heapspy_tracemalloc_free(dump->tracemalloc);
 	free(dump);
 }
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
@@ -151,6 +154,10 @@ static struct heapspy_error *take(struct heapspy *heapspy, struct dump *dump)
 	if (error)
 		return error;
 	fill_threads(dump, heapspy);
+	bool live = dump->public.capture.mode == HEAPSPY_CAPTURE_RUNNING;
+	if (dump->wants_tracemalloc &&
+	    (error = tracemalloc_reading_take(heapspy->python, live, &dump->public.tracemalloc)))
+		return error;
 	CLEANUP(census_freep) struct census *census = NULL;
 	if ((error = census_take(heapspy->python, NULL, &census)) ||
 	    (error = fill_interpreters(&dump->public, heapspy, census)) ||
@@ -207,6 +214,7 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
 	public->capture.time = attach_time(heapspy);
 	public->capture.pause = heapspy->pause;
 	bool stop = options && options->stop && !attach_is_file(heapspy);
+	dump->wants_tracemalloc = options && options->tracemalloc;
 	CLEANUP(thread_tasks_fini) struct thread_tasks tasks = {0};
 	struct heapspy_error *error = thread_tasks_read(heapspy->target, &tasks);
 	dump->tasks = &tasks;

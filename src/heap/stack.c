@@ -9,10 +9,12 @@
 #include "heap/instant.h"
 #include "heap/stack_reading.h"
 #include "heap/thread_tasks.h"
+#include "heap/tracemalloc_reading.h"
 
 void heapspy_stack_fini(struct heapspy_stack *stack)
 {
 	stack_reading_fini(&stack->threads);
+	heapspy_tracemalloc_free(stack->tracemalloc);
 	free(stack->interpreters);
 	*stack = (struct heapspy_stack){0};
 }
@@ -56,6 +58,8 @@ static struct heapspy_error *read_now(struct heapspy *heapspy,
 	if (!error)
 		error = stack_reading_take(heapspy->python, tasks, &how, &pause, &stack->threads);
 	stack->pause += pause;
+	if (!error && options->tracemalloc)
+		error = tracemalloc_reading_take(heapspy->python, how.live, &stack->tracemalloc);
 	return error ?: attach_verify(heapspy);
 }
 

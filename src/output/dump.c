@@ -10,6 +10,7 @@
 #include "output/memory.h"
 #include "output/parts.h"
 #include "output/stack.h"
+#include "output/tracemalloc.h"
 
 /* ---- order --------------------------------------------------------------- */
 
@@ -186,6 +187,7 @@ struct heapspy_error *output_dump(struct emitter *emitter,
 	emit_mappings(emitter, &dump->mappings, view->addresses);
 	emit_interpreters(emitter, dump->interpreters, dump->interpreter_count);
 	emit_heap(emitter, types, shown, dump->type_count, dump, view);
+	emit_tracemalloc(emitter, dump->tracemalloc, view->limit);
 	emit_allocator(emitter, dump, view->addresses);
 	emit_malloc(emitter, &dump->malloc);
 	emit_threads(emitter, &dump->threads);

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "output/parts.h"
+#include "output/tracemalloc.h"
 
 /* Do the threads belong to more than one interpreter? */
 static bool is_mixed(const struct heapspy_threads *threads)
@@ -133,7 +134,8 @@ static void emit_collectors(struct emitter *emitter, const struct heapspy_stack 
 }
 
 void output_stack(struct emitter *emitter, const struct heapspy_target_info *target,
-		  const struct heapspy_python_info *python, const struct heapspy_stack *stack)
+		  const struct heapspy_python_info *python, const struct heapspy_stack *stack,
+		  size_t lines)
 {
 	const struct heapspy_threads *threads = &stack->threads;
 	bool mixed = is_mixed(threads);
@@ -142,6 +144,7 @@ void output_stack(struct emitter *emitter, const struct heapspy_target_info *tar
 	emit_python(emitter, python, true);
 	emit_capture(emitter, stack);
 	emit_collectors(emitter, stack);
+	emit_tracemalloc(emitter, stack->tracemalloc, lines);
 	emit_list(emitter, "threads", "");
 	for (size_t i = 0; i < threads->count; i++) {
 		emit_object(emitter, NULL, "thread");

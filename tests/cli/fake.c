@@ -221,6 +221,28 @@ static void threads_fini(struct heapspy_threads *threads)
 	free(threads->items);
 }
 
+/* ---- tracemalloc -------------------------------------------------------------- */
+
+static struct heapspy_tracemalloc *tracemalloc_of(pid_t pid, bool wanted)
+{
+	static struct heapspy_tracemalloc_line lines[] = {
+		{"app/cache.py", 12, 3 << 20, 3000}, {HOSTILE, 7, 1000, 3}, {"<unknown>", 0, 0, 0}};
+	static struct heapspy_tracemalloc tracemalloc;
+	tracemalloc = (struct heapspy_tracemalloc){
+		.frame_limit = 1,
+		.traced = pid == PID_UNKNOWN ? HEAPSPY_UNKNOWN : (3 << 20) + 1000,
+		.peak = pid == PID_UNKNOWN ? HEAPSPY_UNKNOWN : 4 << 20,
+		.whole = pid != PID_UNKNOWN,
+		.lines = lines,
+		.line_count = 3,
+		.bytes = (3 << 20) + 1000,
+		.blocks = 3003,
+	};
+	return wanted ? &tracemalloc : NULL;
+}
+
+/* ---- threads ------------------------------------------------------------------ */
+
 struct heapspy_error *heapspy_stack_read(struct heapspy *heapspy,
 					 const struct heapspy_stack_options *options,
 					 struct heapspy_stack *ret_stack)
@@ -238,6 +260,7 @@ struct heapspy_error *heapspy_stack_read(struct heapspy *heapspy,
 		.interpreters = calloc(count, sizeof(*ret_stack->interpreters)),
 		.interpreter_count = count,
 		.threads = new_threads(pid),
+		.tracemalloc = tracemalloc_of(pid, options->tracemalloc),
 	};
 	for (size_t i = 0; i < count; i++)
 		ret_stack->interpreters[i].id = (int64_t)i;
@@ -378,6 +401,7 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
 		fill_memory(dump);
 	if (!unknown)
 		dump->threads = new_threads(pid);
+	dump->tracemalloc = tracemalloc_of(pid, options && options->tracemalloc);
 	dump->incomplete = reasons;
 	dump->incomplete_count = pid == PID_INCOMPLETE ? 2 : 0;
 	*ret_dump = dump;

@@ -149,6 +149,7 @@ DOCTOR = """\
 # Command lines whose documents are held against their schemas.
 DOCUMENTS = ["dump 1", "dump 2", "dump 3", "dump 7", "gc 1", "gc 2", "gc 3", "ps", "doctor", "doctor 1 -v"]
 DOCUMENTS += ["stack 1", "stack 2", "stack 3"]
+DOCUMENTS += ["dump 1 --tracemalloc", "dump 3 --tracemalloc --limit 1", "stack 2 --tracemalloc"]
 DOCUMENTS += ["dump 1 --instances app.Entry", "dump 3 --instances 0x55d0c0a00000"]
 
 
@@ -166,6 +167,22 @@ DOCUMENTS += ["dump 1 --instances app.Entry", "dump 3 --instances 0x55d0c0a00000
 )
 def test_table(fake, line, expected):
     assert fake.run(*line.split()).stdout == expected
+
+
+TRACEMALLOC = """\
+tracemalloc   size 3.0M   blocks 3,003   peak 4.0M
+
+  SIZE  BLOCKS  AVERAGE  LINE
+  3.0M   3,000     1.0K  app/cache.py:12
+
+not shown  lines 2   size 1000B   blocks 3
+"""
+
+
+def test_tracemalloc(fake):
+    assert TRACEMALLOC in fake.run("dump", 1, "--tracemalloc", "--limit", 1).stdout
+    assert "changed while it was read" in fake.run("stack", 2, "--tracemalloc").stdout
+    assert "traced" not in fake.heapspy.json("stack", 2, "--tracemalloc")["tracemalloc"]
 
 
 def table_of(lines: list[str], heading: str) -> list[str]:

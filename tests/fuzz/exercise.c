@@ -174,7 +174,7 @@ static struct heapspy_error *print_stack(struct emitter *emitter, void *context)
 {
 	struct subject *subject = context;
 	output_stack(emitter, heapspy_target_info(subject->heapspy),
-		     heapspy_python_info(subject->heapspy), subject->stack);
+		     heapspy_python_info(subject->heapspy), subject->stack, subject->choice & 16 ? 20 : 0);
 	return emitter_error(emitter);
 }
 
