@@ -41,7 +41,7 @@ enum line_kind line_reader_next(struct line_reader *reader, const char **ret_lin
 {
 	size_t seen = 0;
 	for (;;) {
-		char *line = reader->buffer + reader->start;
+		char *line = reader->buffer ? reader->buffer + reader->start : NULL;
 		size_t length = reader->end - reader->start;
 		char *newline = length > seen ? memchr(line + seen, '\n', length - seen) : NULL;
 		bool rest = !newline && reader->at_end;

@@ -150,6 +150,17 @@ static void refuse_json(struct recording_loader *loader, const json_error_t *whe
 		loader_refuse(loader, "column %d: %s", where->column, why ?: "it is no JSON");
 }
 
+/* jansson takes DEL for a character that can be shown. It stands only in texts. */
+static int put_shown(const char *bytes, size_t length, void *stream)
+{
+	for (size_t i = 0; i < length; i++)
+		if (bytes[i] == 0x7f)
+			fputs("\\u007f", stream);
+		else
+			putc(bytes[i], stream);
+	return 0;
+}
+
 /* `whole`: a line that is not whole may be anything, and is then the last. */
 static void take_line(struct recording_loader *loader, const char *text, size_t length, bool whole,
 		      FILE *lines)
@@ -170,7 +181,7 @@ static void take_line(struct recording_loader *loader, const char *text, size_t 
 		take_first_line(loader, line);
 	if (loader->error || !lines)
 		return;
-	if (json_dumpf(line, lines, JSON_COMPACT | JSON_ENSURE_ASCII) == 0)
+	if (json_dump_callback(line, put_shown, lines, JSON_COMPACT | JSON_ENSURE_ASCII) == 0)
 		putc('\n', lines);
 	else
 		loader_no_memory(loader);

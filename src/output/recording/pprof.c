@@ -282,6 +282,12 @@ static void put_mapping(struct profile *profile)
 	put_message(&profile->body, PROFILE_MAPPING, &profile->message);
 }
 
+/* As many as fit: a recording may claim to be of the year 4046. */
+static uint64_t nanoseconds(double seconds)
+{
+	return seconds * 1e9 < 9e18 ? (uint64_t)(seconds * 1e9) : (uint64_t)9e18;
+}
+
 static void make(struct profile *profile)
 {
 	const struct heapspy_recording *recording = profile->selection->report->recording;
@@ -294,10 +300,8 @@ static void make(struct profile *profile)
 	put_stacks(profile);
 	put_types(profile);
 	if (isfinite(recording->started_at) && recording->started_at > 0)
-		put_number(&profile->body, PROFILE_TIME, (uint64_t)(recording->started_at * 1e9));
-	put_number(&profile->body, PROFILE_DURATION, (uint64_t)(recording->duration * 1e9 < 9e18
-									? recording->duration * 1e9
-									: 9e18));
+		put_number(&profile->body, PROFILE_TIME, nanoseconds(recording->started_at));
+	put_number(&profile->body, PROFILE_DURATION, nanoseconds(recording->duration));
 	put_value_type(profile, PROFILE_PERIOD_TYPE, "space", "bytes");
 	put_number(&profile->body, PROFILE_PERIOD, 1);
 	put_number(&profile->body, PROFILE_COMMENT,
