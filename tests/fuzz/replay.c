@@ -27,7 +27,7 @@ static void replay(const char *path)
 	size_t length = fread(space, 1, sizeof(space), file);
 	fclose(file);
 	/* A copy of its own size: whoever reads beyond it is caught. */
-	uint8_t *input = malloc(length);
+	uint8_t *input = malloc(length ?: 1);
 	memcpy(input, space, length);
 	fprintf(stderr, "%s\n", path);
 	alarm(MOST_SECONDS);
