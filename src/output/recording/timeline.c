@@ -356,7 +356,7 @@ static void draw_sizes(struct picture *picture)
 	double y = picture->y + 14;
 	for (int i = RSS; i <= LIVE; i++) {
 		const struct curve *curve = &picture->curves[i];
-		char class[16];
+		char class[24];
 		if (!curve->known)
 			continue;
 		snprintf(class, sizeof(class), "s%d area", i);
@@ -386,7 +386,7 @@ static void draw_lines(struct picture *picture)
 	double y = picture->y + 14;
 	for (size_t i = 0; i <= TOP_LINES; i++) {
 		const struct curve *curve = &picture->lines[i];
-		char class[16];
+		char class[24];
 		if (!curve->known)
 			continue;
 		int series = i == TOP_LINES ? SVG_SERIES - 1 : (int)i;
@@ -404,7 +404,7 @@ static void draw_lines(struct picture *picture)
 static void draw_count(struct picture *picture, int which, const char *title, int series)
 {
 	const struct curve *curve = &picture->curves[which];
-	char class[16];
+	char class[24];
 	if (!curve->known)
 		return;
 	struct scale scale = scale_for(picture, least_of(curve), most_of(curve), LOW, false);
