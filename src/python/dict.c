@@ -67,6 +67,25 @@ bool dict_keys_decode(const struct layout *layout, const void *header, struct di
 	return true;
 }
 
+/* SHARED_KEYS_MAX_SIZE of Include/internal/pycore_dict.h. */
+#define MOST_SHARED 30
+
+/* From 3.13 on values say how many there may be and are, before them, and behind them in
+ * which order they were set. False: they do not, or contradict themselves. */
+static bool read_order(struct peek *peek, const struct layout *layout, uint64_t values,
+		       uint8_t order[MOST_SHARED], size_t *ret_count)
+{
+	if (!values || !HAS(layout, DictValues, values) || OFFSET(layout, DictValues, values) < 4)
+		return false;
+	uint64_t header = values - (unsigned)OFFSET(layout, DictValues, values);
+	uint8_t capacity = peek_u8(peek, header), count = peek_u8(peek, header + 1);
+	if (capacity > MOST_SHARED || count > capacity)
+		return false;
+	peek_bytes(peek, values + 8 * (uint64_t)capacity, order, count);
+	*ret_count = count;
+	return true;
+}
+
 void dict_visit_split(struct peek *peek, const struct layout *layout, uint64_t address,
 		      uint64_t values, size_t cap,
 		      bool (*visit)(void *context, uint64_t key, uint64_t value), void *context)
@@ -76,7 +95,15 @@ void dict_visit_split(struct peek *peek, const struct layout *layout, uint64_t a
 		peek_raise(peek, FAULT_STRANGE);
 		return;
 	}
-	for (uint64_t i = 0; i < keys.entry_count && i < cap; i++) {
+	uint8_t order[MOST_SHARED];
+	size_t count = 0;
+	bool ordered = read_order(peek, layout, values, order, &count);
+	if (!ordered)
+		count = keys.entry_count < cap ? keys.entry_count : cap;
+	for (uint64_t j = 0; j < count && j < cap; j++) {
+		uint64_t i = ordered ? order[j] : j;
+		if (i >= keys.entry_count)
+			continue;
 		uint64_t entry = address + keys.entries_offset + i * keys.entry_size;
 		uint64_t key = peek_u64(peek, entry + keys.key_offset);
 		uint64_t value = peek_u64(peek, values ? values + 8 * i : entry + keys.value_offset);
