@@ -350,6 +350,7 @@ void app_draw(struct app *app)
 	struct grid *grid = &app->grid;
 	struct layout *layout = &app->layout;
 	grid_clear(grid);
+	app->picking = false;
 	layout_make(grid->rows, grid->columns, app->focus, app->zoom, layout);
 	if (layout->tier == TIER_NONE) {
 		struct rect all = {0, 0, grid->rows, grid->columns};

@@ -145,6 +145,7 @@ struct app {
 	const struct heapspy_instance **objects; /* those that were drawn, in order */
 	size_t object_count, chosen; /* the one that is selected */
 	size_t scroll;         /* of the other panels, and of help */
+	bool picking;          /* scroll is the row that is selected, not the first one */
 	unsigned page;         /* rows that the focused panel had when it was drawn */
 	size_t length;         /* of that many */
 	char message[400];     /* in the status line until the next key */

@@ -36,7 +36,9 @@ static unsigned go(struct app *app, double row)
 	} else if (in_objects(app)) {
 		app->chosen = to;
 	} else {
-		size_t most = count > app->page ? count - app->page : 0;
+		size_t most = app->picking	  ? last
+			      : count > app->page ? count - app->page
+						  : 0;
 		app->scroll = to < most ? to : most;
 	}
 	return 0;

@@ -330,7 +330,8 @@ void view_help(struct app *app, struct grid *grid, const struct rect *rect)
 	    "^v RSS rises, falls       G on the axis: a full collection   +: a heap walk",
 	    "heap: what pymalloc holds; live: of that, blocks in use; slack: the rest",
 	    "K, M, G are 1024, 1024^2, 1024^3 bytes. Sizes are those of sys.getsizeof().",
-	    "Nothing is written into the process, and it is never stopped.",
+	    "REFS: reference count. GEN: generation; - untracked, fr frozen. (o): order.",
+	    "Nothing is written into the process; n alone holds threads, for a moment.",
 	};
 	size_t lines = keymap_size + sizeof(legend) / sizeof(*legend);
 	struct rect body = {rect->row + 1, rect->column, rect->rows - 1, rect->columns};

@@ -164,7 +164,8 @@ static void draw_places(struct app *app, struct grid *grid, const struct rect *r
 	size_t chosen = app->scroll < count ? app->scroll : count ? count - 1 : 0;
 	unsigned rows = rect->rows - 1;
 	size_t first = rows && chosen >= rows ? chosen - rows + 1 : 0;
-	app->page = 1; /* a line is chosen, the list follows */
+	app->picking = true;
+	app->page = rows;
 	app->length = count;
 	app->place_chosen[0] = 0;
 	grid_text(grid, rect, 0, 3, ROLE_HEADER, "MAPPED");

@@ -127,7 +127,7 @@ void view_threads(struct app *app, struct grid *grid, const struct rect *rect, b
 	if (chosen >= count)
 		chosen = count ? count - 1 : 0;
 	if (focused) {
-		app->page = 1; /* a thread is chosen, the list follows */
+		app->picking = true;
 		app->length = count;
 	}
 	grid_text(grid, rect, 0, 6, ROLE_HEADER, "TID");
@@ -138,6 +138,8 @@ void view_threads(struct app *app, struct grid *grid, const struct rect *rect, b
 	grid_text(grid, rect, 0, 46, ROLE_WARN, note);
 	unsigned rows = rect->rows - 1 > 4 ? (rect->rows - 1) / 2 : rect->rows - 1;
 	rows = count < rows ? (unsigned)count : rows;
+	if (focused)
+		app->page = rows;
 	size_t first = rows && chosen >= rows ? chosen - rows + 1 : 0;
 	for (unsigned i = 0; i < rows; i++)
 		draw_thread(grid, rect, i + 1, shown[first + i], focused && first + i == chosen);

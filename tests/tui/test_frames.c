@@ -12,7 +12,7 @@
 
 #include "scripted.h"
 
-static const struct {
+struct frame {
 	const char *name;
 	unsigned rows, columns;
 	bool ascii;
@@ -20,7 +20,9 @@ static const struct {
 	const char *keys;
 	bool gone;
 	double idle; /* seconds in which nothing came */
-} frames[] = {
+};
+
+static const struct frame frames[] = {
 	{"too-small", 9, 39, false, 130, "", false, 0},
 	{"small", 10, 40, false, 130, "", false, 0},
 	{"small-ascii", 12, 46, true, 130, "\2\2", false, 0},
@@ -83,27 +85,49 @@ static const struct {
 };
 enum { FRAMES = sizeof(frames) / sizeof(*frames) };
 
-static char *make(unsigned number)
+/* Every view at every size that has a layout of its own, in UTF-8 and in ASCII:
+ * golden/every/VIEW-SIZE.txt, and VIEW-SIZE-ascii.txt without the roles. */
+static const struct {
+	const char *name, *keys;
+} every_view[] = {
+	{"types", ""},	   {"objects", "\2\2\n"}, {"gc", "2"},  {"allocator", "3"}, {"threads", "4"},
+	{"memory", "5"}, {"mappings", "5o"},   {"log", "6"}, {"help", "?"},
+};
+
+static const struct {
+	const char *name;
+	unsigned rows, columns;
+} every_size[] = {{"small", 10, 40}, {"normal", 24, 80}, {"wide", 36, 120}, {"full", 50, 160}};
+
+enum {
+	VIEWS = sizeof(every_view) / sizeof(*every_view),
+	SIZES = sizeof(every_size) / sizeof(*every_size),
+	ALL = FRAMES + VIEWS * SIZES * 2,
+};
+
+static char *make(const struct frame *frame, bool with_roles)
 {
 	struct app app;
 	char *text = NULL;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
-	scripted_app(&app, frames[number].seconds);
-	app.grid.ascii = frames[number].ascii;
-	if (frames[number].gone)
-		scripted_sample(&app, frames[number].seconds, true);
+	scripted_app(&app, frame->seconds);
+	app.grid.ascii = frame->ascii;
+	if (frame->gone)
+		scripted_sample(&app, frame->seconds, true);
 	/* Keys depend on how much there is room for. */
-	scripted_draw(&app, frames[number].rows, frames[number].columns);
-	for (const char *key = frames[number].keys; *key; key++) {
+	scripted_draw(&app, frame->rows, frame->columns);
+	for (const char *key = frame->keys; *key; key++) {
 		scripted_keys(&app, (char[2]){*key, 0});
 		app_draw(&app);
 	}
-	app.now += frames[number].idle;
+	app.now += frame->idle;
 	app_draw(&app);
 	grid_dump(&app.grid, stream);
-	fputs("=\n", stream);
-	grid_dump_roles(&app.grid, stream);
+	if (with_roles) {
+		fputs("=\n", stream);
+		grid_dump_roles(&app.grid, stream);
+	}
 	fclose(stream);
 	app_fini(&app);
 	return text;
@@ -121,11 +145,11 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static bool check(const char *directory, unsigned number)
+static bool check(const char *directory, unsigned number, const struct frame *frame, bool with_roles)
 {
 	char path[4096];
-	char *made = make(number);
-	snprintf(path, sizeof(path), "%s/%s.txt", directory, frames[number].name);
+	char *made = make(frame, with_roles);
+	snprintf(path, sizeof(path), "%s/%s.txt", directory, frame->name);
 	if (getenv("UPDATE_GOLDEN")) {
 		FILE *file = fopen(path, "we");
 		if (!file || fputs(made, file) < 0 || fclose(file) != 0)
@@ -133,12 +157,30 @@ static bool check(const char *directory, unsigned number)
 	}
 	char *golden = read_file(path);
 	bool same = strcmp(made, golden) == 0;
-	printf("%sok %u - %s\n", same ? "" : "not ", number + 1, frames[number].name);
+	printf("%sok %u - %s\n", same ? "" : "not ", number + 1, frame->name);
 	if (!same)
 		fprintf(stderr, "--- %s is now:\n%s", path, made);
 	free(golden);
 	free(made);
 	return same;
+}
+
+static bool check_every(const char *directory, unsigned number)
+{
+	unsigned view = number / 2 / SIZES, size = number / 2 % SIZES;
+	bool ascii = number % 2;
+	char name[100];
+	snprintf(name, sizeof(name), "every/%s-%s%s", every_view[view].name, every_size[size].name,
+		 ascii ? "-ascii" : "");
+	struct frame frame = {
+		.name = name,
+		.rows = every_size[size].rows,
+		.columns = every_size[size].columns,
+		.ascii = ascii,
+		.seconds = 130,
+		.keys = every_view[view].keys,
+	};
+	return check(directory, FRAMES + number, &frame, !ascii);
 }
 
 int main(int argc, char **argv)
@@ -147,8 +189,9 @@ int main(int argc, char **argv)
 	setenv("TZ", "UTC", 1);
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		return 77;
-	printf("1..%d\n", FRAMES);
-	for (unsigned i = 0; i < FRAMES && argc == 2; i++)
-		good &= check(argv[1], i);
+	printf("1..%d\n", ALL);
+	for (unsigned i = 0; i < ALL && argc == 2; i++)
+		good &= i < FRAMES ? check(argv[1], i, &frames[i], true)
+				   : check_every(argv[1], i - FRAMES);
 	return good ? 0 : 1;
 }
