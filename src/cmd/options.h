@@ -121,7 +121,7 @@ struct command;
 	X(QUIET, 'q', "quiet", NULL, "no remarks on standard error, only errors", NULL)        \
 	X(VERBOSE, 'v', "verbose", NULL, "show more",                                          \
 	  "dump: addresses of the types. doctor: every offset, with what each source of it "   \
-	  "says.")                                                                             \
+	  "says. report: whole paths.")                                                        \
 	X(HELP, 'h', "help", NULL, "show help: -h is short, --help is all", NULL)              \
 	X(VERSION, 'V', "version", NULL, "show the version", NULL)
 

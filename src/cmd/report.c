@@ -134,6 +134,7 @@ static struct heapspy_error *run(const struct options *options)
 		.sort = options->sort,
 		.limit = options->limit,
 		.filter = options->filter,
+		.whole_paths = options->verbose,
 	};
 	if ((error = load(options, NULL, &recording, &report)) ||
 	    (error = selection_init(report, &view, &selection)) ||

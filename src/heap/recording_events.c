@@ -52,11 +52,13 @@ static void take_frame(struct recording_loader *loader, const json_t *line)
 {
 	static const int64_t no_line = HEAPSPY_NO_LINE;
 	struct heapspy_frame frame = {
-		.function = take_text(loader, line, "function", true),
-		.file = take_text(loader, line, "file", false),
 		.native = take_flag(loader, line, "native"),
+		.function = take_text(loader, line, "function", !take_flag(loader, line, "native")),
+		.file = take_text(loader, line, "file", false),
 		.module = take_text(loader, line, "module", false),
 	};
+	if (!frame.function) /* of a frame of C that has no symbol */
+		frame.function = loader_text(loader, "?", 1);
 	int64_t number = take_integer(loader, line, "line", HEAPSPY_NO_LINE, &no_line);
 	frame.line = number <= INT32_MAX ? (int32_t)number : HEAPSPY_NO_LINE;
 	if (!take_id(loader, line, &loader->frame_ids, loader->frame_id_count,

@@ -167,6 +167,7 @@ def test_c_code_is_charged_to_the_line_that_called_it(files):
     made = Recording()
     made.growth(1, (MALLOC, PUT, MALLOC, MAIN), 100, "heap")
     made.growth(1, (MALLOC,), 10, "heap")
+    made.lines.append({"type": "frame", "id": len(made.frames), "native": True, "module": "/lib/stripped.so"})
     made.growth(1, (), 1, "heap")
     made.end(2)
     report = files.json(made)
@@ -243,6 +244,21 @@ def test_types_grow_with_lines(files):
     ]  # fmt: skip
 
 
+def test_short_places(files):
+    made = Recording()
+    places = {
+        "/srv/app/a.py": "app/a.py", "/v/lib/python3.11/site-packages/django/db/base.py": "django/db/base.py",
+        "/usr/lib/python3.99/json/decoder.py": "json/decoder.py", "<string>": "<string>", "/x.py": "/x.py",
+        "/usr/lib/python3/dist-packages/apt/cache.py": "apt/cache.py", "b.py": "b.py",
+    }  # fmt: skip
+    for number, path in enumerate(places):
+        made.growth(1, (("f", path, 7),), 100 - number)
+    made.end(2)
+    shown = files.table(made, "--limit", 0)
+    for path, short in places.items():
+        assert re.search(rf" f +{re.escape(short)}:7[ \n]", shown), path
+
+
 # ---- what is asked for ---------------------------------------------------------------------------------------------
 
 
@@ -288,7 +304,9 @@ def test_source_lines(files):
     first, *others = files.json(made)["lines"]
     assert first["source"] == lines[number - 1].strip()
     assert not any("source" in line for line in others)
-    assert lines[number - 1].strip() in files.table(made)
+    shown = files.table(made)
+    assert re.search(rf" app/cache.py:{number} +{re.escape(lines[number - 1].strip())}\n", shown)
+    assert str(path) not in shown and f" {path}:{number} " in files.table(made, "--verbose")
     os.utime(files.directory, (0, 0))
     (files.directory / "new.py").write_text("first\n\x1b[31msecond é\t \n")
     made = Recording()

@@ -293,6 +293,11 @@ static void emit_frame(struct emitter *emitter, const struct heapspy_frame *fram
 	}
 }
 
+static const char *shown_place(const struct maker *maker, const char *place)
+{
+	return maker->selection->view.whole_paths ? place : place_end(place);
+}
+
 /* Function, place and source, for people: last, as long as they like. */
 static void emit_place(const struct maker *maker, const struct heapspy_frame *frame)
 {
@@ -300,7 +305,7 @@ static void emit_place(const struct maker *maker, const struct heapspy_frame *fr
 	CLEANUP(freep) char *place = frame_place(frame);
 	const char *source = source_line(maker->sources, frame);
 	emit_text(emitter, NULL, "function", frame->function);
-	emit_text(emitter, NULL, "where", place);
+	emit_text(emitter, NULL, "where", place ? shown_place(maker, place) : NULL);
 	emit_text(emitter, NULL, "source", source);
 }
 
@@ -485,7 +490,7 @@ static void emit_type(const struct maker *maker, const struct heapspy_report_typ
 		const struct heapspy_frame *frame = &recording->frames[type->lines[i].frame];
 		CLEANUP(freep) char *place = frame_place(frame);
 		size_t length = strlen(while_grew);
-		const char *base = place && strrchr(place, '/') ? strrchr(place, '/') + 1 : place;
+		const char *base = place ? place_end(place) : NULL;
 		emit_row(emitter);
 		emit_ratio(emitter, "share", NULL, type->lines[i].share);
 		emit_frame(emitter, frame);
@@ -574,7 +579,7 @@ static void emit_interval(const struct maker *maker, const struct heapspy_report
 	if (interval->stack_count)
 		line = line_of(recording, &recording->stacks[interval->stacks[0].stack]);
 	emit_text(emitter, NULL, "most", type);
-	emit_text(emitter, NULL, "grew with", line);
+	emit_text(emitter, NULL, "grew with", line ? shown_place(maker, line) : NULL);
 }
 
 static void emit_intervals(const struct maker *maker)

@@ -132,6 +132,24 @@ char *frame_place(const struct heapspy_frame *frame)
 	return length < 0 ? NULL : place;
 }
 
+const char *place_end(const char *place)
+{
+	static const char *const folders[] = {"/site-packages/", "/dist-packages/"};
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		const char *found = strstr(place, folders[i]);
+		if (found)
+			return found + strlen(folders[i]);
+	}
+	const char *library = strstr(place, "/lib/python3.");
+	const char *module = library ? strchr(library + strlen("/lib/python3."), '/') : NULL;
+	if (module)
+		return module + 1;
+	const char *end = strrchr(place, '/');
+	while (end && end > place && end[-1] != '/')
+		end--;
+	return end ?: place;
+}
+
 char *frame_title(const struct heapspy_frame *frame)
 {
 	CLEANUP(freep) char *place = frame_place(frame);

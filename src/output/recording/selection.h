@@ -18,6 +18,7 @@ struct report_view {
 	const struct sort_column *sort; /* NULL: by what is kept */
 	size_t limit;                   /* of rows, 0: all */
 	const char *filter; /* shell pattern of functions and files of frames, NULL: all */
+	bool whole_paths;   /* for people; else the end of each */
 };
 
 /* A stack, or a line with its own growth. */
@@ -58,6 +59,10 @@ char *frame_title(const struct heapspy_frame *frame);
 /* "app/cache.py:12", "libc.so.6"; NULL where nothing is known, or no memory. The caller
  * frees it. */
 char *frame_place(const struct heapspy_frame *frame);
+
+/* That without what says little: "cache.py:12" of a package in a folder of libraries is
+ * "package/cache.py:12", of others it is the file in its folder. Part of the place. */
+const char *place_end(const char *place);
 
 /* Writers of whole files. Errors of the stream stay in the stream. */
 typedef struct heapspy_error *recording_writer(FILE *stream, const struct selection *selection);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,9 +76,14 @@ static bool is_script(const char *text)
 static void read_source(struct source_files *files, struct source_file *file)
 {
 	struct stat status;
-	/* O_NONBLOCK: a FIFO must not keep us waiting for who writes it. */
-	CLEANUP(closep) int fd = open(file->name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+	char link[32];
+	/* Opening a device may already do something: seen first, then opened. */
+	CLEANUP(closep) int place = open(file->name, O_PATH | O_CLOEXEC);
+	if (place < 0 || fstat(place, &status) < 0 || !S_ISREG(status.st_mode))
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+	CLEANUP(closep) int fd = open(link, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return;
 	CLEANUP(freep) char *text = io_read_rest(fd, LARGEST_FILE, &file->length);
 	if (!text || (!is_source_name(file->name) && !is_script(text)))
