@@ -3,12 +3,11 @@
  * What a recording says: which stacks and lines made memory grow, and which only
  * make objects that go again.
  *
- * Growth comes from the allocators' counters where they were watched, else from
- * what RSS grew by between samples. What shrinks takes back what grew: of the stack
- * that the recording names; where it names none, the latest that its counter grew
- * by (for mappings, the latest of the same size), as the break moves and as
- * allocators give memory back. What shrinks beyond that had been there before the
- * recording began. So what is kept is never negative.
+ * Growth comes from the allocators' counters where they were watched, else from what
+ * RSS grew by between samples. What shrinks is taken from the stack that the recording
+ * says it had been charged to; what belongs to none had been there before the recording
+ * began. Of RSS nobody knows that: it takes back what it grew by last. So what is kept is
+ * never negative.
  *
  * A report refers to its recording, which must outlive it.
  */

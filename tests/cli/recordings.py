@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import collections
 import json
-import math
 import pathlib
 
 MIB = 1 << 20
@@ -125,7 +124,7 @@ def leaking(source: str = "/srv/app/cache.py") -> Recording:
             made.growth(second - 0.3, load, 24 * MIB, "mmapped", tid=2, thread="loader")
             kept += 24 * MIB
         if second % 20 == 16:
-            made.growth(second - 0.3, load, -24 * MIB, "mmapped", tid=2, thread="loader")
+            made.growth(second - 0.3, load, -24 * MIB, "mmapped", tid=2, thread="loader", of=load)
             kept -= 24 * MIB
         for tick in range(4):
             made.sample(second - 1 + tick / 4, render if tick else put, young=400 if tick else 120, rss=MIB, arenas=0)
@@ -147,69 +146,57 @@ def leaking(source: str = "/srv/app/cache.py") -> Recording:
 
 
 class Truth:
-    """What stacks kept, at most and at the end, from the lines alone: what goes takes back the latest of its counter,
-    of the same size first where each has a mapping of its own."""
+    """What stacks kept, at most and at the end, from the lines alone: what goes is taken from whom it is said to be of,
+    or, of RSS, from the latest that grew."""
 
     def __init__(self, lines: list[dict], key=lambda frames: frames) -> None:
         frames, stacks = {}, {}
+        self.key = key
         self.kept = collections.Counter()
         self.peak = collections.Counter()
         self.total = collections.Counter()
         self.freed_before = 0
-        outstanding: dict[str, list[list]] = collections.defaultdict(list)
-        events = sorted((line for line in lines if line["type"] == "growth"), key=lambda line: line["time"])
-        named = {line["counter"] for line in events if "of" in line}
+        mine = collections.Counter()
+        latest: list[list] = []
         for line in lines:
             if line["type"] == "frame":
                 frames[line["id"]] = (line["function"], line.get("file"), line.get("line"), line.get("module"))
             if line["type"] == "stack":
                 stacks[line["id"]] = tuple(frames[frame] for frame in line["frames"])
-        for line in events:
-            counter, size, live = line["counter"], line["bytes"], outstanding[line["counter"]]
-            who = stacks[line["stack"]]
+        watched = lines[0]["sources"][0]["available"]
+        kind, what = ("growth", "bytes") if watched else ("sample", "rss")
+        events = [line for line in lines if line["type"] == kind and line.get(what)]
+        for line in sorted(events, key=lambda line: line["time"]):
+            size, who = line[what], stacks[line["stack"]]
             if size > 0:
-                self._add(key, who, size)
-                live.append([who, size, size])
-                continue
-            size = -size
-            if counter in named:
-                mine = [one for one in self._mine(outstanding, stacks[line["of"]])] if "of" in line else []
-                for one in mine:
-                    size -= self._take(key, one, size)
+                mine[line.get("counter"), who] += size
+                latest.append([who, size])
+                self._add(who, size)
+            elif watched:
+                who = stacks.get(line.get("of"))
+                taken = min(-size, mine[line["counter"], who])
+                mine[line["counter"], who] -= taken
+                self._add(who, -taken)
+                self.freed_before += -size - taken
+            else:
+                size = -size
+                while size and latest:
+                    taken = min(size, latest[-1][1])
+                    self._add(latest[-1][0], -taken)
+                    latest[-1][1] -= taken
+                    size -= taken
+                    if not latest[-1][1]:
+                        latest.pop()
                 self.freed_before += size
-                continue
-            while size and (alive := [one for one in live if one[1]]):
-                same = [one for one in alive if one[1] == one[2] == size] if counter in ("mmapped", "mmap") else []
-                size -= self._take(key, (same or alive)[-1], size)
-            self.freed_before += size
 
-    @staticmethod
-    def _mine(outstanding, who):
-        return [one for live in outstanding.values() for one in live if one[0] == who and one[1]]
-
-    def _take(self, key, one, size) -> int:
-        taken = min(size, one[1])
-        one[1] -= taken
-        for name in self._names(key, one[0]):
-            self.kept[name] -= taken
-        return taken
-
-    def _add(self, key, who, size) -> None:
-        for name in self._names(key, who):
+    def _add(self, who, size) -> None:
+        names = self.key(who) if who is not None else set()
+        for name in names if isinstance(names, set) else {names}:
             self.kept[name] += size
-            self.total[name] += size
+            self.total[name] += max(size, 0)
             self.peak[name] = max(self.peak[name], self.kept[name])
-
-    @staticmethod
-    def _names(key, who):
-        names = key(who)
-        return names if isinstance(names, set) else {names}
 
 
 def own_line(frames: tuple):
     """The newest of Python, else the newest."""
     return next((frame for frame in frames if frame[3] is None), frames[0] if frames else None)
-
-
-def is_close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)

@@ -50,7 +50,7 @@ def evil() -> Recording:
     made.growth(2, (), 200)
     made.growth(3, (("malloc", None, None, "/lib/libc.so.6"), ("f", "/a.py", 5), ("f", "/a.py", 5)), 100, "mmapped")
     made.growth(4, (("g", "/a.py", 9),), 50, "mmapped")
-    made.growth(5, (), -50, "mmapped")
+    made.growth(5, (), -50, "mmapped", of=(("g", "/a.py", 9),))
     made.census(5, {EVIL: (3, 300), "dict": (1, 64)})
     made.end(6)
     return made
