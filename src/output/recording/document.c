@@ -178,6 +178,20 @@ static void emit_threads(const struct maker *maker)
 	emit_end(emitter);
 }
 
+/* What the first and the last point of the timeline say of RSS: what stacks keep can be
+ * held against it. */
+static void emit_rss(const struct maker *maker)
+{
+	uint64_t first = HEAPSPY_UNKNOWN, last = HEAPSPY_UNKNOWN;
+	for (size_t i = 0; i < maker->recording->timeline_count; i++) {
+		uint64_t rss = maker->recording->timeline[i].rss;
+		first = first == HEAPSPY_UNKNOWN ? rss : first;
+		last = rss == HEAPSPY_UNKNOWN ? last : rss;
+	}
+	emit_bytes_change(maker->emitter, "rss_change", first == HEAPSPY_UNKNOWN ? NULL : "rss",
+			  first, last);
+}
+
 static void emit_growth(const struct maker *maker)
 {
 	struct emitter *emitter = maker->emitter;
@@ -192,6 +206,7 @@ static void emit_growth(const struct maker *maker)
 	emit_count(emitter, "events", "events", report->grown.events);
 	emit_bytes(emitter, "freed_before", report->freed_before ? "freed of before" : NULL,
 		   report->freed_before);
+	emit_rss(maker);
 	emit_text(emitter, NULL, watched ? NULL : "by", "RSS between samples");
 	emit_counters(maker);
 	emit_threads(maker);
