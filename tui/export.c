@@ -14,7 +14,7 @@ static union tui_value *add_row(struct tui_table *table)
 	if ((count & (count - 1)) == 0) {
 		size_t capacity = count ? count * 2 : 1;
 		union tui_value *values =
-			realloc(table->values, capacity * width * sizeof(*values));
+		    realloc(table->values, capacity * width * sizeof(*values));
 		if (!values)
 			return NULL;
 		table->values = values;
@@ -35,28 +35,40 @@ static union tui_value *add_row(struct tui_table *table)
 			row_[i_] = values_[i_];                                                    \
 		row_ != NULL;                                                                      \
 	})
-#define TEXT(value) {.text = (value)}
-#define NATURAL(value) {.natural = (value)}
-#define INTEGER(value) {.integer = (value)}
-#define REAL(value) {.real = (value)}
+#define TEXT(value)                                                                                \
+	{                                                                                          \
+		.text = (value)                                                                    \
+	}
+#define NATURAL(value)                                                                             \
+	{                                                                                          \
+		.natural = (value)                                                                 \
+	}
+#define INTEGER(value)                                                                             \
+	{                                                                                          \
+		.integer = (value)                                                                 \
+	}
+#define REAL(value)                                                                                \
+	{                                                                                          \
+		.real = (value)                                                                    \
+	}
 
 /* ---- views ----------------------------------------------------------------------------- */
 
 static const struct tui_column type_columns[] = {
-	{"type", TUI_NAME},
-	{"address", TUI_ADDRESS},
-	{"objects", TUI_COUNT},
-	{"objects_per_minute", TUI_CHANGE},
-	{"objects_since_last", TUI_SIGNED},
-	{"objects_since_baseline", TUI_SIGNED},
-	{"bytes", TUI_BYTES},
-	{"bytes_per_minute", TUI_BYTES_CHANGE},
-	{"bytes_since_last", TUI_SIGNED},
-	{"bytes_since_baseline", TUI_SIGNED},
-	{"gc_objects", TUI_COUNT},
-	{"pinning", TUI_COUNT},
-	{"grew", TUI_COUNT},
-	{"suspect", TUI_FLAG},
+    {"type", TUI_NAME},
+    {"address", TUI_ADDRESS},
+    {"objects", TUI_COUNT},
+    {"objects_per_minute", TUI_CHANGE},
+    {"objects_since_last", TUI_SIGNED},
+    {"objects_since_baseline", TUI_SIGNED},
+    {"bytes", TUI_BYTES},
+    {"bytes_per_minute", TUI_BYTES_CHANGE},
+    {"bytes_since_last", TUI_SIGNED},
+    {"bytes_since_baseline", TUI_SIGNED},
+    {"gc_objects", TUI_COUNT},
+    {"pinning", TUI_COUNT},
+    {"grew", TUI_COUNT},
+    {"suspect", TUI_FLAG},
 };
 
 static bool add_types(struct app *app, struct tui_table *table)
@@ -77,8 +89,8 @@ static bool add_types(struct app *app, struct tui_table *table)
 }
 
 static const struct tui_column object_columns[] = {
-	{"address", TUI_ADDRESS},  {"bytes", TUI_BYTES}, {"references", TUI_COUNT},
-	{"immortal", TUI_FLAG},	   {"age", TUI_NAME},	 {"preview", TUI_NAME},
+    {"address", TUI_ADDRESS}, {"bytes", TUI_BYTES}, {"references", TUI_COUNT},
+    {"immortal", TUI_FLAG},   {"age", TUI_NAME},    {"preview", TUI_NAME},
 };
 
 static bool add_objects(struct app *app, struct tui_table *table)
@@ -95,9 +107,9 @@ static bool add_objects(struct app *app, struct tui_table *table)
 }
 
 static const struct tui_column gc_columns[] = {
-	{"interpreter", TUI_SIGNED}, {"generation", TUI_SIGNED}, {"threshold", TUI_SIGNED},
-	{"count", TUI_SIGNED},	     {"collections", TUI_SIGNED}, {"collected", TUI_SIGNED},
-	{"uncollectable", TUI_SIGNED},
+    {"interpreter", TUI_SIGNED},   {"generation", TUI_SIGNED},	{"threshold", TUI_SIGNED},
+    {"count", TUI_SIGNED},	   {"collections", TUI_SIGNED}, {"collected", TUI_SIGNED},
+    {"uncollectable", TUI_SIGNED},
 };
 
 static bool add_generations(struct app *app, struct tui_table *table)
@@ -106,7 +118,7 @@ static bool add_generations(struct app *app, struct tui_table *table)
 	for (size_t i = 0; sample && i < sample->interpreter_count; i++) {
 		for (unsigned j = 0; j < HEAPSPY_GENERATIONS; j++) {
 			const struct heapspy_generation *generation =
-				&sample->interpreters[i].gc.generations[j];
+			    &sample->interpreters[i].gc.generations[j];
 			if (!ADD(table, INTEGER(sample->interpreters[i].id), INTEGER(j),
 				 INTEGER(generation->threshold), INTEGER(generation->count),
 				 INTEGER(generation->collections), INTEGER(generation->collected),
@@ -118,8 +130,8 @@ static bool add_generations(struct app *app, struct tui_table *table)
 }
 
 static const struct tui_column allocator_columns[] = {
-	{"block", TUI_COUNT},	    {"pools", TUI_COUNT},      {"blocks_in_use", TUI_COUNT},
-	{"blocks_free", TUI_COUNT}, {"bytes_free", TUI_BYTES},
+    {"block", TUI_COUNT},	{"pools", TUI_COUNT},	   {"blocks_in_use", TUI_COUNT},
+    {"blocks_free", TUI_COUNT}, {"bytes_free", TUI_BYTES},
 };
 
 static bool add_classes(struct app *app, struct tui_table *table)
@@ -129,19 +141,18 @@ static bool add_classes(struct app *app, struct tui_table *table)
 		return true;
 	for (unsigned i = 0; i < HEAPSPY_SIZE_CLASSES; i++) {
 		const struct heapspy_size_class *class =
-			&sample->census->dump->allocator.classes[i];
-		if (class->pools &&
-		    !ADD(table, NATURAL(class->block), NATURAL(class->pools),
-			 NATURAL(class->blocks_in_use), NATURAL(class->blocks_free),
-			 NATURAL(class->blocks_free * class->block)))
+		    &sample->census->dump->allocator.classes[i];
+		if (class->pools && !ADD(table, NATURAL(class->block), NATURAL(class->pools),
+					 NATURAL(class->blocks_in_use), NATURAL(class->blocks_free),
+					 NATURAL(class->blocks_free * class->block)))
 			return false;
 	}
 	return true;
 }
 
 static const struct tui_column thread_columns[] = {
-	{"tid", TUI_SIGNED},   {"name", TUI_NAME}, {"state", TUI_NAME},	   {"holds_gil", TUI_FLAG},
-	{"frame", TUI_SIGNED}, {"file", TUI_NAME}, {"function", TUI_NAME}, {"line", TUI_SIGNED},
+    {"tid", TUI_SIGNED},   {"name", TUI_NAME}, {"state", TUI_NAME},    {"holds_gil", TUI_FLAG},
+    {"frame", TUI_SIGNED}, {"file", TUI_NAME}, {"function", TUI_NAME}, {"line", TUI_SIGNED},
 };
 
 /* A row a frame, the newest first; one without frames has a row all the same. */
@@ -156,7 +167,7 @@ static bool add_threads(struct app *app, struct tui_table *table)
 		for (size_t j = 0; j < thread->frame_count || j == 0; j++) {
 			static const struct heapspy_frame none = {.line = HEAPSPY_NO_LINE};
 			const struct heapspy_frame *frame =
-				thread->frame_count ? &thread->frames[j] : &none;
+			    thread->frame_count ? &thread->frames[j] : &none;
 			if (!ADD(table, INTEGER(thread->tid), TEXT(thread->name),
 				 TEXT(heapspy_thread_state_name(thread->state)),
 				 NATURAL(thread->holds_gil), INTEGER((int64_t)j),
@@ -183,8 +194,8 @@ static bool add_memory(struct app *app, struct tui_table *table)
 }
 
 static const struct tui_column mapping_columns[] = {
-	{"name", TUI_NAME},	   {"mappings", TUI_COUNT}, {"rss", TUI_BYTES}, {"pss", TUI_BYTES},
-	{"private", TUI_BYTES}, {"swap", TUI_BYTES},	   {"size", TUI_BYTES},
+    {"name", TUI_NAME},	    {"mappings", TUI_COUNT}, {"rss", TUI_BYTES},  {"pss", TUI_BYTES},
+    {"private", TUI_BYTES}, {"swap", TUI_BYTES},     {"size", TUI_BYTES},
 };
 
 static bool add_mappings(struct app *app, struct tui_table *table)
@@ -204,7 +215,7 @@ static bool add_mappings(struct app *app, struct tui_table *table)
 }
 
 static const struct tui_column log_columns[] = {
-	{"time", TUI_TIME}, {"warning", TUI_FLAG}, {"event", TUI_NAME}};
+    {"time", TUI_TIME}, {"warning", TUI_FLAG}, {"event", TUI_NAME}};
 
 static bool add_events(struct app *app, struct tui_table *table)
 {
@@ -218,18 +229,20 @@ static bool add_events(struct app *app, struct tui_table *table)
 
 #define COLUMNS_OF(table) (table), sizeof(table) / sizeof(*(table))
 
-static const struct export {
+static const struct export
+{
 	const char *name;
 	const struct tui_column *columns;
 	size_t column_count;
-	bool (*add)(struct app *app, struct tui_table *table);
-} exports[PANEL_COUNT] = {
-	[PANEL_TYPES] = {"types", COLUMNS_OF(type_columns), add_types},
-	[PANEL_GC] = {"gc", COLUMNS_OF(gc_columns), add_generations},
-	[PANEL_ALLOCATOR] = {"allocator", COLUMNS_OF(allocator_columns), add_classes},
-	[PANEL_THREADS] = {"threads", COLUMNS_OF(thread_columns), add_threads},
-	[PANEL_MEMORY] = {"memory", COLUMNS_OF(memory_columns), add_memory},
-	[PANEL_LOG] = {"log", COLUMNS_OF(log_columns), add_events},
+	bool (*add)(struct app * app, struct tui_table * table);
+}
+exports[PANEL_COUNT] = {
+    [PANEL_TYPES] = {"types", COLUMNS_OF(type_columns), add_types},
+    [PANEL_GC] = {"gc", COLUMNS_OF(gc_columns), add_generations},
+    [PANEL_ALLOCATOR] = {"allocator", COLUMNS_OF(allocator_columns), add_classes},
+    [PANEL_THREADS] = {"threads", COLUMNS_OF(thread_columns), add_threads},
+    [PANEL_MEMORY] = {"memory", COLUMNS_OF(memory_columns), add_memory},
+    [PANEL_LOG] = {"log", COLUMNS_OF(log_columns), add_events},
 };
 
 static const struct export of_objects = {"objects", COLUMNS_OF(object_columns), add_objects};
@@ -252,12 +265,12 @@ bool export_make(struct app *app, struct tui_table *ret_table)
 {
 	const struct export *export = current(app);
 	struct tui_table table = {
-		.view = export->name,
-		.target = app->model.target,
-		.python = app->model.python,
-		.time = app->model.sample ? app->model.sample->time : app->now,
-		.columns = export->columns,
-		.column_count = export->column_count,
+	    .view = export->name,
+	    .target = app->model.target,
+	    .python = app->model.python,
+	    .time = app->model.sample ? app->model.sample->time : app->now,
+	    .columns = export->columns,
+	    .column_count = export->column_count,
 	};
 	if (!export->add(app, &table)) {
 		export_fini(&table);

@@ -42,8 +42,8 @@ static void draw_arenas(struct grid *grid, const struct rect *rect, unsigned row
 	char a[TEXT_SIZE], b[TEXT_SIZE];
 	(void)number;
 	unsigned column =
-		grid_print(grid, rect, row, 1, ROLE_TEXT, "arenas %s x %s",
-			   text_count(a, allocator->arenas), text_bytes(b, allocator->arena_size));
+	    grid_print(grid, rect, row, 1, ROLE_TEXT, "arenas %s x %s",
+		       text_count(a, allocator->arenas), text_bytes(b, allocator->arena_size));
 	if (allocator->arenas_highwater != HEAPSPY_UNKNOWN)
 		grid_print(grid, rect, row, column + 3, ROLE_TEXT, "peak %s, made %s",
 			   text_count(a, allocator->arenas_highwater),
@@ -72,13 +72,14 @@ static void draw_part(struct grid *grid, const struct rect *rect, unsigned row,
 		uint64_t bytes;
 		enum role role;
 	} parts[] = {
-		{"live", used, ROLE_GOOD},
-		{"slack", heap > used ? heap - used : 0, ROLE_WARN},
-		{" free pools", allocator->pools_free * allocator->pool_size, ROLE_WARN},
-		{" holes", allocator->bytes_free, ROLE_WARN},
-		{" headers, ends", allocator->bytes_pool_headers + allocator->bytes_quantization +
-					   allocator->bytes_alignment,
-		 ROLE_WARN},
+	    {"live", used, ROLE_GOOD},
+	    {"slack", heap > used ? heap - used : 0, ROLE_WARN},
+	    {" free pools", allocator->pools_free * allocator->pool_size, ROLE_WARN},
+	    {" holes", allocator->bytes_free, ROLE_WARN},
+	    {" headers, ends",
+	     allocator->bytes_pool_headers + allocator->bytes_quantization +
+		 allocator->bytes_alignment,
+	     ROLE_WARN},
 	};
 	view_share(grid, rect, row, parts[number].name, parts[number].bytes, heap,
 		   parts[number].role);

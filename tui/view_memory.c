@@ -9,7 +9,7 @@
 
 static const char *const titles[PLACES_COUNT] = {
 #define X(name, title) [PLACES_##name] = title,
-	PLACES(X)
+    PLACES(X)
 #undef X
 };
 
@@ -91,7 +91,7 @@ static size_t list_places(const struct app *app, const struct heapspy_mappings *
 			  struct place_line *lines)
 {
 	const struct heapspy_mapping_group **sorted =
-		calloc(mappings->group_count + 1, sizeof(*sorted));
+	    calloc(mappings->group_count + 1, sizeof(*sorted));
 	enum places places = app->places;
 	size_t count = 0;
 	for (size_t i = 0; sorted && i < mappings->group_count; i++)
@@ -120,7 +120,8 @@ static void draw_numbers(struct grid *grid, const struct rect *rect, unsigned ro
 {
 	unsigned shown = numbers_shown(rect);
 	for (unsigned i = 0; i < shown; i++)
-		grid_right(grid, rect, row, rect->columns - (shown - 1 - i) * NUMBER, role, texts[i]);
+		grid_right(grid, rect, row, rect->columns - (shown - 1 - i) * NUMBER, role,
+			   texts[i]);
 }
 
 static void draw_place(struct grid *grid, const struct rect *rect, unsigned row,
@@ -139,10 +140,10 @@ static void draw_place(struct grid *grid, const struct rect *rect, unsigned row,
 	else
 		snprintf(name, sizeof(name), "  %.200s", group->name);
 	const char *const texts[NUMBERS] = {
-		text_bytes(rss, mapping ? mapping->rss : group->rss),
-		text_bytes(private, mapping ? mapping->private_bytes : group->private_bytes),
-		text_bytes(swap, mapping ? mapping->swap : group->swap),
-		text_bytes(size, mapping ? mapping->end - mapping->start : group->size),
+	    text_bytes(rss, mapping ? mapping->rss : group->rss),
+	    text_bytes(private, mapping ? mapping->private_bytes : group->private_bytes),
+	    text_bytes(swap, mapping ? mapping->swap : group->swap),
+	    text_bytes(size, mapping ? mapping->end - mapping->start : group->size),
 	};
 	grid_text(grid, rect, row, 0, ROLE_TEXT, selected ? ">" : " ");
 	if (width > 2)
@@ -157,7 +158,7 @@ static void draw_places(struct app *app, struct grid *grid, const struct rect *r
 {
 	static const char *const headings[NUMBERS] = {"RSS", "PRIVATE", "SWAP", "SIZE"};
 	struct place_line *lines =
-		calloc(mappings->group_count + mappings->item_count + 1, sizeof(*lines));
+	    calloc(mappings->group_count + mappings->item_count + 1, sizeof(*lines));
 	if (!lines || !rect->rows)
 		goto done;
 	size_t count = list_places(app, mappings, lines);

@@ -8,7 +8,7 @@
 
 static const char *const order_titles[ORDER_COUNT] = {
 #define X(name, title) [ORDER_##name] = title,
-	ORDERS(X)
+    ORDERS(X)
 #undef X
 };
 
@@ -16,9 +16,9 @@ static const char *const order_titles[ORDER_COUNT] = {
 static const char *age_of(const struct heapspy_instance *instance)
 {
 	static const char *const names[] = {
-		[HEAPSPY_AGE_UNKNOWN] = "?",	  [HEAPSPY_AGE_UNTRACKED] = "-",
-		[HEAPSPY_AGE_GENERATION_0] = "0", [HEAPSPY_AGE_GENERATION_1] = "1",
-		[HEAPSPY_AGE_GENERATION_2] = "2", [HEAPSPY_AGE_FROZEN] = "fr",
+	    [HEAPSPY_AGE_UNKNOWN] = "?",      [HEAPSPY_AGE_UNTRACKED] = "-",
+	    [HEAPSPY_AGE_GENERATION_0] = "0", [HEAPSPY_AGE_GENERATION_1] = "1",
+	    [HEAPSPY_AGE_GENERATION_2] = "2", [HEAPSPY_AGE_FROZEN] = "fr",
 	};
 	return names[instance->age];
 }
@@ -46,8 +46,8 @@ static unsigned draw_numbers(struct app *app, struct grid *grid, const struct re
 	char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE];
 	unsigned row = 1, column = 2;
 	uint64_t mean = type->objects && type->objects != HEAPSPY_UNKNOWN
-				? type->bytes / type->objects
-				: HEAPSPY_UNKNOWN;
+			    ? type->bytes / type->objects
+			    : HEAPSPY_UNKNOWN;
 	column = grid_print(grid, rect, row, column, ROLE_HEADER, "%s objects  %s",
 			    text_count(a, type->objects), text_bytes(b, type->bytes));
 	column = grid_print(grid, rect, row, column + 2, ROLE_TEXT, "mean %s", text_bytes(c, mean));
@@ -76,7 +76,8 @@ static unsigned draw_numbers(struct app *app, struct grid *grid, const struct re
 		    (double)growth->base_bytes);
 	if (rect->rows < 12)
 		return row;
-	grid_print(grid, rect, row++, 2, ROLE_DIM, "tracked %s  in hardly used arenas %s  type at 0x%llx",
+	grid_print(grid, rect, row++, 2, ROLE_DIM,
+		   "tracked %s  in hardly used arenas %s  type at 0x%llx",
 		   text_count(a, type->gc_objects), text_count(b, type->pinning),
 		   (unsigned long long)type->address);
 	return row;
@@ -168,8 +169,9 @@ static void draw_objects(struct app *app, struct grid *grid, const struct rect *
 	struct rect list = *rect, whole = {0};
 	if (app->object && app->chosen < app->object_count && rect->rows >= 6) {
 		const char *preview = app->objects[app->chosen]->preview;
-		unsigned lines =
-			2 + (preview ? text_columns(preview) / (rect->columns > 2 ? rect->columns - 2 : 1) : 0);
+		unsigned lines = 2 + (preview ? text_columns(preview) /
+						    (rect->columns > 2 ? rect->columns - 2 : 1)
+					      : 0);
 		whole = *rect;
 		whole.rows = lines < rect->rows / 2 ? lines : rect->rows / 2;
 		whole.row += rect->rows - whole.rows;

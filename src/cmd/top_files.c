@@ -107,8 +107,7 @@ static struct heapspy_error *write_view(const struct top_files *files, const cha
 		error = error_new(HEAPSPY_OUTPUT, "cannot write to %s", path);
 		return error_why(error, "it is no regular file");
 	}
-	CLEANUP(emitter_freep) struct emitter *emitter =
-		new_emitter(files, format, output.stream);
+	CLEANUP(emitter_freep) struct emitter *emitter = new_emitter(files, format, output.stream);
 	if (!emitter)
 		return error_no_memory();
 	emit_view(emitter, table);
@@ -158,8 +157,8 @@ static enum tui_saved open_file(void *context, const char *path, bool replace, i
 				char *why, size_t size)
 {
 	struct top_files *files = context;
-	CLEANUP(heapspy_error_freep) struct heapspy_error *error =
-		open_snapshot(files, path, replace);
+	CLEANUP(heapspy_error_freep)
+	struct heapspy_error *error = open_snapshot(files, path, replace);
 	if (error)
 		drop_snapshot(files);
 	else
@@ -170,8 +169,8 @@ static enum tui_saved open_file(void *context, const char *path, bool replace, i
 static enum tui_saved close_file(void *context, bool keep, char *why, size_t size)
 {
 	struct top_files *files = context;
-	CLEANUP(heapspy_error_freep) struct heapspy_error *error =
-		keep ? output_finish(&files->snapshot) : NULL;
+	CLEANUP(heapspy_error_freep)
+	struct heapspy_error *error = keep ? output_finish(&files->snapshot) : NULL;
 	enum tui_saved saved = explain(error, why, size);
 	drop_snapshot(files);
 	return saved;
@@ -180,9 +179,9 @@ static enum tui_saved close_file(void *context, bool keep, char *why, size_t siz
 void top_files_init(struct top_files *files, bool ascii)
 {
 	*files = (struct top_files){
-		.files = {.context = files, .save = save, .open = open_file, .close = close_file},
-		.ascii = ascii,
-		.snapshot = {.directory = -1},
+	    .files = {.context = files, .save = save, .open = open_file, .close = close_file},
+	    .ascii = ascii,
+	    .snapshot = {.directory = -1},
 	};
 }
 

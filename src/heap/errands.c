@@ -43,8 +43,8 @@ void heapspy_saved_drop(struct heapspy_saved *saved)
 static char *trouble_of(const struct heapspy_error *error)
 {
 	char *text = NULL;
-	if (error && asprintf(&text, "%s%s%s", error->what, error->why ? ": " : "",
-			      error->why ?: "") < 0)
+	if (error &&
+	    asprintf(&text, "%s%s%s", error->what, error->why ? ": " : "", error->why ?: "") < 0)
 		return NULL;
 	return text;
 }
@@ -55,13 +55,13 @@ struct heapspy_look *errand_look(struct heapspy *heapspy, const struct errands *
 	if (!look)
 		return NULL;
 	*look = (struct heapspy_look){
-		.references = 1,
-		.number = errands->look,
-		.type = errands->objects.type,
+	    .references = 1,
+	    .number = errands->look,
+	    .type = errands->objects.type,
 	};
 	CLEANUP(heapspy_error_freep)
 	struct heapspy_error *error =
-		heapspy_instances_read(heapspy, &errands->objects, &look->instances);
+	    heapspy_instances_read(heapspy, &errands->objects, &look->instances);
 	look->trouble = trouble_of(error);
 	return look;
 }
@@ -69,8 +69,8 @@ struct heapspy_look *errand_look(struct heapspy *heapspy, const struct errands *
 struct heapspy_stacks *errand_native(struct heapspy *heapspy, const struct errands *errands)
 {
 	const struct heapspy_stack_options options = {
-		.native = true,
-		.max_pause = errands->max_pause,
+	    .native = true,
+	    .max_pause = errands->max_pause,
 	};
 	struct heapspy_stacks *stacks = calloc(1, sizeof(*stacks));
 	if (!stacks)
@@ -90,8 +90,8 @@ struct heapspy_saved *errand_save(struct heapspy *heapspy, const struct errands 
 	saved->references = 1;
 	saved->number = errands->save;
 	CLEANUP(heapspy_error_freep)
-	struct heapspy_error *error = heapspy_snapshot_write(heapspy, &errands->snapshot,
-							     errands->fd, &saved->snapshot);
+	struct heapspy_error *error =
+	    heapspy_snapshot_write(heapspy, &errands->snapshot, errands->fd, &saved->snapshot);
 	saved->trouble = trouble_of(error);
 	return saved;
 }

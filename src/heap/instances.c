@@ -22,7 +22,7 @@ const char *heapspy_age_name(enum heapspy_age age)
 {
 	static const char *const names[] = {
 #define X(name, json_name) [HEAPSPY_AGE_##name] = json_name,
-		HEAPSPY_AGES(X)
+	    HEAPSPY_AGES(X)
 #undef X
 	};
 	return names[age];
@@ -87,7 +87,8 @@ static bool can_wait(struct search *search)
 	if (!search->waiting)
 		search->waiting = malloc(WAITING * sizeof(*search->waiting));
 	if (!search->keys)
-		search->keys = gather_new(search->python->target, DICT_KEYS_HEADER, add_keys, search);
+		search->keys =
+		    gather_new(search->python->target, DICT_KEYS_HEADER, add_keys, search);
 	if (search->waiting && search->keys)
 		return true;
 	search->no_memory = true;
@@ -136,11 +137,11 @@ static void see(void *context, uint32_t type, const struct object *object,
 	if (!is_wanted(search, type, object->type))
 		return;
 	struct pick pick = {
-		.address = object->address,
-		.bytes = measure->bytes,
-		.refcount = object_refcount_word(search->python, object->bytes),
-		.type = type,
-		.tracked = tracked,
+	    .address = object->address,
+	    .bytes = measure->bytes,
+	    .refcount = object_refcount_word(search->python, object->bytes),
+	    .type = type,
+	    .tracked = tracked,
 	};
 	if (!measure->keys) {
 		offer(search, &pick);
@@ -255,18 +256,19 @@ static struct heapspy_error *fill(const struct search *search, const struct cens
 		const struct pick *pick = &picks->items[i];
 		struct heapspy_instance *item = &items[i];
 		*item = (struct heapspy_instance){
-			.address = pick->address,
-			.type = types_get(census->types, pick->type)->address,
-			.bytes = pick->bytes,
-			.references = object_references(search->python, pick->refcount),
-			.immortal = object_is_immortal(search->python, pick->refcount),
-			.age = (enum heapspy_age)pick->age,
+		    .address = pick->address,
+		    .type = types_get(census->types, pick->type)->address,
+		    .bytes = pick->bytes,
+		    .references = object_references(search->python, pick->refcount),
+		    .immortal = object_is_immortal(search->python, pick->refcount),
+		    .age = (enum heapspy_age)pick->age,
 		};
 		/* Another object may lie there by now. */
-		uint64_t type = peek_u64(search->python->peek,
-					 pick->address + OFFSET(&search->python->layout, Object, ob_type));
-		bool there = peek_take_fault(search->python->peek) == FAULT_NONE &&
-			     type == item->type;
+		uint64_t type =
+		    peek_u64(search->python->peek,
+			     pick->address + OFFSET(&search->python->layout, Object, ob_type));
+		bool there =
+		    peek_take_fault(search->python->peek) == FAULT_NONE && type == item->type;
 		if (there && how.length)
 			item->preview = preview_make(search->python, types, pick->address, &how);
 	}
@@ -305,11 +307,11 @@ static struct heapspy_error *walk(struct heapspy *heapspy, struct search *search
 	public->bytes = search->bytes;
 	public->capture.torn_reads = census->torn;
 	public->capture.coverage =
-		census->wanted ? (double)census->covered / (double)census->wanted : 1;
+	    census->wanted ? (double)census->covered / (double)census->wanted : 1;
 	public->incomplete = instances->reasons;
 	if (census->covered < census->wanted)
 		instances->reasons[public->incomplete_count++] =
-			"a part of the heap is swapped out or could not be read";
+		    "a part of the heap is swapped out or could not be read";
 	return attach_verify(heapspy);
 }
 
@@ -345,13 +347,14 @@ struct heapspy_error *heapspy_instances_read(struct heapspy *heapspy,
 	if (!instances)
 		return error_no_memory();
 	CLEANUP(heapspy_instances_freep) struct heapspy_instances *public = &instances->public;
-	CLEANUP(search_fini) struct search search = {
-		.python = heapspy->python,
-		.options = options,
-		.random = seed(),
-		.largest = {.most = options->largest},
-		.sample = {.most = options->sample},
-		.sizes = sizes_new(heapspy->python),
+	CLEANUP(search_fini)
+	struct search search = {
+	    .python = heapspy->python,
+	    .options = options,
+	    .random = seed(),
+	    .largest = {.most = options->largest},
+	    .sample = {.most = options->sample},
+	    .sizes = sizes_new(heapspy->python),
 	};
 	if (!search.sizes)
 		return error_no_memory();
@@ -361,8 +364,8 @@ struct heapspy_error *heapspy_instances_read(struct heapspy *heapspy,
 	public->capture.time = attach_time(heapspy);
 	public->capture.pause = heapspy->pause;
 	bool stop = options->stop && !attach_is_file(heapspy);
-	struct heapspy_error *error = stop ? walk_at_once(heapspy, &search, instances)
-					   : walk(heapspy, &search, instances);
+	struct heapspy_error *error =
+	    stop ? walk_at_once(heapspy, &search, instances) : walk(heapspy, &search, instances);
 	if (error) {
 		/* What went wrong may only be that the process went. */
 		struct heapspy_error *gone = attach_verify(heapspy);

@@ -10,7 +10,7 @@
 enum { MOST_GROUPS = 2048, MOST_ITEMS = 256, MOST_GATHERED = 1 << 17 };
 
 struct mapping_group {
-	char *name; /* raw; NULL: the slot is free */
+	char *name;	 /* raw; NULL: the slot is free */
 	uint32_t number; /* in the order in which they were met */
 	struct heapspy_mapping_group sums;
 };
@@ -60,8 +60,8 @@ void mapping_list_add(struct mapping_list *list, const char *name, const struct 
 	if (list->item_count == list->capacity) {
 		size_t capacity = list->capacity ? list->capacity * 2 : 256;
 		struct heapspy_mapping *items =
-			capacity > MOST_GATHERED ? NULL
-						 : realloc(list->items, capacity * sizeof(*items));
+		    capacity > MOST_GATHERED ? NULL
+					     : realloc(list->items, capacity * sizeof(*items));
 		if (!items)
 			return;
 		list->items = items;
@@ -69,13 +69,13 @@ void mapping_list_add(struct mapping_list *list, const char *name, const struct 
 	}
 	struct heapspy_mapping *item = &list->items[list->item_count++];
 	*item = (struct heapspy_mapping){
-		.start = entry->start,
-		.end = entry->end,
-		.group = group->number,
-		.rss = entry->rss,
-		.pss = entry->pss,
-		.private_bytes = entry->private_bytes,
-		.swap = entry->swap,
+	    .start = entry->start,
+	    .end = entry->end,
+	    .group = group->number,
+	    .rss = entry->rss,
+	    .pss = entry->pss,
+	    .private_bytes = entry->private_bytes,
+	    .swap = entry->swap,
 	};
 	memcpy(item->flags, entry->flags, sizeof(item->flags));
 }
@@ -99,7 +99,8 @@ static int by_group(const void *a, const void *b)
 static int compare_groups(const void *a, const void *b)
 {
 	const struct heapspy_mapping_group *left = &(*(const struct mapping_group *const *)a)->sums;
-	const struct heapspy_mapping_group *right = &(*(const struct mapping_group *const *)b)->sums;
+	const struct heapspy_mapping_group *right =
+	    &(*(const struct mapping_group *const *)b)->sums;
 	if (left->rss != right->rss)
 		return left->rss > right->rss ? -1 : 1;
 	if (left->size != right->size)
@@ -111,7 +112,7 @@ static int compare_groups(const void *a, const void *b)
 bool mapping_list_finish(struct mapping_list *list, struct heapspy_mappings *ret_mappings)
 {
 	struct heapspy_mappings mappings = {
-		.groups = calloc(list->group_count + 1, sizeof(*mappings.groups)),
+	    .groups = calloc(list->group_count + 1, sizeof(*mappings.groups)),
 	};
 	struct mapping_group **sorted = calloc(list->group_count + 1, sizeof(*sorted));
 	uint32_t *places = calloc(list->group_count + 1, sizeof(*places));
@@ -136,8 +137,9 @@ bool mapping_list_finish(struct mapping_list *list, struct heapspy_mappings *ret
 		mappings.item_count = list->item_count < MOST_ITEMS ? list->item_count : MOST_ITEMS;
 		if (mappings.item_count > 1)
 			qsort(list->items, mappings.item_count, sizeof(*list->items), by_group);
-		mappings.items = realloc(list->items, (mappings.item_count + 1) * sizeof(*list->items))
-					 ?: list->items;
+		mappings.items =
+		    realloc(list->items, (mappings.item_count + 1) * sizeof(*list->items))
+			?: list->items;
 		list->items = NULL;
 	}
 	free(sorted);

@@ -45,7 +45,8 @@ static void sift_down(struct picks *picks)
 	size_t at = 0;
 	for (;;) {
 		size_t least = at;
-		for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < picks->count; child++)
+		for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < picks->count;
+		     child++)
 			if (is_smaller(&picks->items[child], &picks->items[least]))
 				least = child;
 		if (least == at)
@@ -91,7 +92,8 @@ static int by_size(const void *a, const void *b)
 
 static int by_address(const void *a, const void *b)
 {
-	uint64_t left = ((const struct pick *)a)->address, right = ((const struct pick *)b)->address;
+	uint64_t left = ((const struct pick *)a)->address,
+		 right = ((const struct pick *)b)->address;
 	return left < right ? -1 : left > right;
 }
 

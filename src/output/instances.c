@@ -23,8 +23,7 @@ static void emit_instance(struct emitter *emitter, const struct heapspy_instance
 }
 
 static void emit_instances(struct emitter *emitter, const char *key, const char *label,
-			   const char *what,
-			   const struct heapspy_instance *items, size_t count,
+			   const char *what, const struct heapspy_instance *items, size_t count,
 			   const struct instances_view *view)
 {
 	emit_object(emitter, NULL, label);
@@ -57,9 +56,9 @@ void output_instances(struct emitter *emitter, const struct heapspy_target_info 
 	emit_bytes(emitter, "bytes", "size", instances->bytes);
 	emit_bytes(emitter, NULL, "mean", objects ? instances->bytes / objects : 0);
 	emit_end(emitter);
-	emit_instances(emitter, "largest", "largest", "the largest first", instances->largest, instances->largest_count,
-		       view);
-	emit_instances(emitter, "sample", "sample", "drawn by lot", instances->sample, instances->sample_count,
-		       view);
+	emit_instances(emitter, "largest", "largest", "the largest first", instances->largest,
+		       instances->largest_count, view);
+	emit_instances(emitter, "sample", "sample", "drawn by lot", instances->sample,
+		       instances->sample_count, view);
 	emit_end(emitter);
 }

@@ -19,37 +19,37 @@ static const struct kind {
 	void (*show)(struct preview *preview, const struct subject *subject);
 	const char *constant; /* of the only one there is */
 } kinds[] = {
-	{"str", preview_str, NULL},
-	{"bytes", preview_bytes, NULL},
-	{"bytearray", preview_bytearray, NULL},
-	{"bool", preview_bool, NULL},
-	{"int", preview_int, NULL},
-	{"float", preview_float_object, NULL},
-	{"complex", preview_complex, NULL},
-	{"list", preview_list, NULL},
-	{"tuple", preview_tuple, NULL},
-	{"dict", preview_dict, NULL},
-	{"frozendict", preview_dict, NULL},
-	{"set", preview_set, NULL},
-	{"frozenset", preview_set, NULL},
-	{"collections.deque", preview_deque, NULL},
-	{"function", preview_function, NULL},
-	{"method", preview_method, NULL},
-	{"builtin_function_or_method", preview_builtin, NULL},
-	{"code", preview_code, NULL},
-	{"generator", preview_generator, NULL},
-	{"coroutine", preview_generator, NULL},
-	{"async_generator", preview_generator, NULL},
-	{"frame", preview_generator, NULL},
-	{"module", preview_module, NULL},
-	{"type", preview_type, NULL},
-	{"cell", preview_cell, NULL},
-	{"weakref", preview_weakref, NULL},
-	{"weakref.ReferenceType", preview_weakref, NULL},
-	{"BaseException", preview_exception, NULL},
-	{"NoneType", NULL, "None"},
-	{"ellipsis", NULL, "Ellipsis"},
-	{"NotImplementedType", NULL, "NotImplemented"},
+    {"str", preview_str, NULL},
+    {"bytes", preview_bytes, NULL},
+    {"bytearray", preview_bytearray, NULL},
+    {"bool", preview_bool, NULL},
+    {"int", preview_int, NULL},
+    {"float", preview_float_object, NULL},
+    {"complex", preview_complex, NULL},
+    {"list", preview_list, NULL},
+    {"tuple", preview_tuple, NULL},
+    {"dict", preview_dict, NULL},
+    {"frozendict", preview_dict, NULL},
+    {"set", preview_set, NULL},
+    {"frozenset", preview_set, NULL},
+    {"collections.deque", preview_deque, NULL},
+    {"function", preview_function, NULL},
+    {"method", preview_method, NULL},
+    {"builtin_function_or_method", preview_builtin, NULL},
+    {"code", preview_code, NULL},
+    {"generator", preview_generator, NULL},
+    {"coroutine", preview_generator, NULL},
+    {"async_generator", preview_generator, NULL},
+    {"frame", preview_generator, NULL},
+    {"module", preview_module, NULL},
+    {"type", preview_type, NULL},
+    {"cell", preview_cell, NULL},
+    {"weakref", preview_weakref, NULL},
+    {"weakref.ReferenceType", preview_weakref, NULL},
+    {"BaseException", preview_exception, NULL},
+    {"NoneType", NULL, "None"},
+    {"ellipsis", NULL, "Ellipsis"},
+    {"NotImplementedType", NULL, "NotImplemented"},
 };
 
 /* A class of Python code has a bare name, a heap type of C code a dotted one. */
@@ -103,8 +103,8 @@ static void show_other(struct preview *preview, const struct subject *subject)
 		return;
 	if (subject->type->itemsize > 0)
 		preview_print(preview, "%llu items",
-			      (unsigned long long)PREVIEW_FIELD(preview, subject->address, VarObject,
-								ob_size));
+			      (unsigned long long)PREVIEW_FIELD(preview, subject->address,
+								VarObject, ob_size));
 }
 
 /* False: there is no object. */
@@ -161,11 +161,11 @@ char *preview_make(struct python *python, struct types *types, uint64_t address,
 	size_t most = options->length < MOST_CHARACTERS ? options->length : MOST_CHARACTERS;
 	CLEANUP(freep) uint32_t *points = malloc((most + sizeof(ending)) * sizeof(*points));
 	struct preview preview = {
-		.python = python,
-		.types = types,
-		.without_text = options->without_text,
-		.points = points,
-		.most = most,
+	    .python = python,
+	    .types = types,
+	    .without_text = options->without_text,
+	    .points = points,
+	    .most = most,
 	};
 	struct subject subject;
 	if (!points || !describe(&preview, address, &subject))

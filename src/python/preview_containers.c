@@ -78,7 +78,7 @@ void preview_tuple(struct preview *preview, const struct subject *subject)
 	static const struct brackets single = {"tuple", "(", ",)", "()"};
 	uint64_t length = PREVIEW_FIELD(preview, subject->address, VarObject, ob_size);
 	uint64_t items =
-		subject->address + (uint64_t)OFFSET(&preview->python->layout, TupleObject, ob_item);
+	    subject->address + (uint64_t)OFFSET(&preview->python->layout, TupleObject, ob_item);
 	show_items(preview, subject, length == 1 ? &single : &brackets, items, length);
 }
 

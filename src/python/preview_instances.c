@@ -129,10 +129,11 @@ bool preview_attributes(struct preview *preview, const struct subject *subject)
 static void put_place(struct preview *preview, uint64_t code)
 {
 	struct python *python = preview->python;
-	CLEANUP(freep) char *file = unicode_read(
-		python->peek, &python->layout, PREVIEW_FIELD(preview, code, CodeObject, co_filename));
-	int32_t line = peek_i32(python->peek, code + (uint64_t)OFFSET(&python->layout, CodeObject,
-								     co_firstlineno));
+	CLEANUP(freep)
+	char *file = unicode_read(python->peek, &python->layout,
+				  PREVIEW_FIELD(preview, code, CodeObject, co_filename));
+	int32_t line = peek_i32(
+	    python->peek, code + (uint64_t)OFFSET(&python->layout, CodeObject, co_firstlineno));
 	if (peek_take_fault(python->peek) != FAULT_NONE || !file)
 		return;
 	const char *slash = strrchr(file, '/');
@@ -145,8 +146,8 @@ static void put_code_name(struct preview *preview, uint64_t code)
 {
 	const struct layout *layout = &preview->python->layout;
 	uint64_t name = HAS(layout, CodeObject, co_qualname)
-				? PREVIEW_FIELD(preview, code, CodeObject, co_qualname)
-				: 0;
+			    ? PREVIEW_FIELD(preview, code, CodeObject, co_qualname)
+			    : 0;
 	if (!name)
 		name = PREVIEW_FIELD(preview, code, CodeObject, co_name);
 	if (!put_str(preview, name))
@@ -219,7 +220,8 @@ void preview_generator(struct preview *preview, const struct subject *subject)
 				     InterpreterFrame, f_code) &
 		       ~UINT64_C(7);
 	if (!is_code(preview, code))
-		code = find_code(preview, subject->address, (uint64_t)subject->type->basicsize + 64);
+		code =
+		    find_code(preview, subject->address, (uint64_t)subject->type->basicsize + 64);
 	preview_put(preview, '<');
 	preview_name(preview, name ?: "?");
 	if (code) {
@@ -238,8 +240,9 @@ void preview_builtin(struct preview *preview, const struct subject *subject)
 	uint64_t fields = subject->address + (uint64_t)SIZEOF(&preview->python->layout, Object);
 	char name[64];
 	peek_string(peek, preview_word(preview, preview_word(preview, fields)), name, sizeof(name));
-	CLEANUP(freep) char *safe =
-		peek_take_fault(peek) == FAULT_NONE ? text_from_bytes(name, strlen(name)) : NULL;
+	CLEANUP(freep)
+	char *safe =
+	    peek_take_fault(peek) == FAULT_NONE ? text_from_bytes(name, strlen(name)) : NULL;
 	preview_ascii(preview, "<built-in ");
 	preview_name(preview, safe ?: "?");
 	preview_put(preview, '>');
@@ -279,8 +282,7 @@ void preview_type(struct preview *preview, const struct subject *subject)
 		preview_ascii(preview, "<class ?>");
 		return;
 	}
-	CLEANUP(freep) char *name =
-		type_name(preview->python, types_get(preview->types, number));
+	CLEANUP(freep) char *name = type_name(preview->python, types_get(preview->types, number));
 	preview_ascii(preview, "<class '");
 	preview_name(preview, name ?: "?");
 	preview_ascii(preview, "'>");
@@ -290,7 +292,7 @@ void preview_type(struct preview *preview, const struct subject *subject)
 void preview_cell(struct preview *preview, const struct subject *subject)
 {
 	uint64_t held = preview_word(
-		preview, subject->address + (uint64_t)SIZEOF(&preview->python->layout, Object));
+	    preview, subject->address + (uint64_t)SIZEOF(&preview->python->layout, Object));
 	preview_ascii(preview, "<cell: ");
 	if (held)
 		preview_object(preview, held, PREVIEW_DEPTH);
@@ -303,8 +305,8 @@ void preview_weakref(struct preview *preview, const struct subject *subject)
 {
 	const struct layout *layout = &preview->python->layout;
 	uint64_t to = HAS(layout, WeakReference, wr_object)
-			      ? PREVIEW_FIELD(preview, subject->address, WeakReference, wr_object)
-			      : 0;
+			  ? PREVIEW_FIELD(preview, subject->address, WeakReference, wr_object)
+			  : 0;
 	uint64_t type = to ? PREVIEW_FIELD(preview, to, Object, ob_type) : 0;
 	bool dead = peek_take_fault(preview->python->peek) != FAULT_NONE || !type ||
 		    preview_type_is(preview, type, "NoneType");

@@ -64,8 +64,8 @@ static void put_bytes(struct preview *preview, const struct subject *subject, ui
 void preview_bytes(struct preview *preview, const struct subject *subject)
 {
 	uint64_t length = PREVIEW_FIELD(preview, subject->address, VarObject, ob_size);
-	uint64_t data = subject->address +
-			(uint64_t)OFFSET(&preview->python->layout, BytesObject, ob_sval);
+	uint64_t data =
+	    subject->address + (uint64_t)OFFSET(&preview->python->layout, BytesObject, ob_sval);
 	if (preview->without_text)
 		shape(preview, "bytes", length);
 	else
@@ -173,7 +173,8 @@ void preview_float_object(struct preview *preview, const struct subject *subject
 void preview_complex(struct preview *preview, const struct subject *subject)
 {
 	uint64_t at = subject->address + (uint64_t)SIZEOF(&preview->python->layout, Object);
-	uint64_t real_bits = preview_word(preview, at), imaginary_bits = preview_word(preview, at + 8);
+	uint64_t real_bits = preview_word(preview, at),
+		 imaginary_bits = preview_word(preview, at + 8);
 	double real = double_at(preview, at), imaginary = double_at(preview, at + 8);
 	bool alone = real_bits == 0;
 	if (!alone) {

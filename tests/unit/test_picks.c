@@ -82,9 +82,9 @@ static void test_few(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_largest),
-		cmocka_unit_test(test_sample),
-		cmocka_unit_test(test_few),
+	    cmocka_unit_test(test_largest),
+	    cmocka_unit_test(test_sample),
+	    cmocka_unit_test(test_few),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
