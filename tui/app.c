@@ -120,6 +120,14 @@ void app_select(struct app *app, size_t row)
 
 /* ---- objects of one type ------------------------------------------------------------- */
 
+const struct growth *app_opened(const struct app *app)
+{
+	for (size_t i = 0; i < app->source_count && app->detail; i++)
+		if (app->source[i].type->address == app->selected)
+			return &app->source[i];
+	return NULL;
+}
+
 const struct heapspy_look *app_look(const struct app *app)
 {
 	const struct heapspy_sample *sample = app->model.sample;

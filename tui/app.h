@@ -180,6 +180,9 @@ void app_sort(struct app *app);
 size_t app_selected(const struct app *app);
 void app_select(struct app *app, size_t row);
 
+/* The type that is open, whatever the table leaves out; NULL: it has no objects now. */
+const struct growth *app_opened(const struct app *app);
+
 /* The objects of the selected type, as they were looked at; NULL: not yet. */
 const struct heapspy_look *app_look(const struct app *app);
 

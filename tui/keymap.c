@@ -239,7 +239,7 @@ static unsigned set_baseline(struct app *app, uint32_t key)
 	(void)key;
 	model_set_baseline(&app->model);
 	app->since = SINCE_BASELINE;
-	app->selected = app->growing ? 0 : app->selected;
+	app->selected = app->growing && !app->detail ? 0 : app->selected;
 	for (size_t i = 0; i < app->source_count; i++) {
 		app->source[i].base_objects = 0;
 		app->source[i].base_bytes = 0;
@@ -435,8 +435,8 @@ static unsigned copy(struct app *app, uint32_t key)
 	if (column)
 		snprintf(sort_text, sizeof(sort_text), " --sort %s", column);
 	bool types = app->focus == PANEL_TYPES;
-	if (in_objects(app) && app->row_count) {
-		quote(quoted, sizeof(quoted), app->rows[app_selected(app)].type->name);
+	if (in_objects(app) && app_opened(app)) {
+		quote(quoted, sizeof(quoted), app_opened(app)->type->name);
 		snprintf(sort_text, sizeof(sort_text), "%s", " --instances ");
 		snprintf(filter_text, sizeof(filter_text), "'%s'", quoted);
 	}

@@ -200,16 +200,15 @@ static void draw_objects(struct app *app, struct grid *grid, const struct rect *
 
 void view_type(struct app *app, struct grid *grid, const struct rect *rect)
 {
-	size_t selected = app_selected(app);
+	const struct growth *growth = app_opened(app);
 	char title[200];
 	grid->cursor_row = rect->row;
-	if (selected >= app->row_count || app->rows[selected].type->address != app->selected) {
+	if (!growth) {
 		grid_text(grid, rect, 0, 0, ROLE_DIM,
 			  "Types > there are no objects of it any more   Esc up");
 		app->object_count = 0;
 		return;
 	}
-	const struct growth *growth = &app->rows[selected];
 	snprintf(title, sizeof(title), "Types > %s", growth->type->name);
 	grid_middle(grid, rect, 0, 0, rect->columns > 10 ? rect->columns - 9 : 0, ROLE_HEADER,
 		    title);

@@ -61,7 +61,7 @@ struct heapspy_instances {
 };
 
 struct heapspy_instances_options {
-	uint64_t type;      /* address of the type; 0: its name */
+	uint64_t type;      /* address of the type; 0: its name, or of none */
 	const char *name;   /* as a dump names it */
 	size_t largest;     /* how many at most; SIZE_MAX: all there are */
 	size_t sample;

@@ -101,7 +101,8 @@ static uint8_t ask(struct search *search, const struct type *type)
 	if (options->type && options->type != type->address)
 		return OTHER;
 	CLEANUP(freep) char *name = type_name(search->python, type);
-	if (!name || (!options->type && strcmp(name, options->name) != 0))
+	if (!name ||
+	    (!options->type && (!options->name || strcmp(name, options->name) != 0)))
 		return OTHER;
 	search->types++;
 	if (!search->name)

@@ -256,6 +256,12 @@ static void test_leaks_and_clicks(void **state)
 	for (size_t i = 0; i < app.row_count; i++)
 		assert_true(app.rows[i].base_bytes > 0);
 	assert_true(app.rows[0].base_bytes >= app.rows[1].base_bytes);
+	/* What is open stays so. */
+	scripted_keys(&app, "\nb");
+	assert_true(app.detail && app.selected);
+	assert_int_equal(app_opened(&app)->type->address, app.selected);
+	assert_int_equal(app_opened(&app)->base_bytes, 0);
+	scripted_keys(&app, "\033");
 	scripted_keys(&app, "l");
 	assert_int_equal(app.row_count, app.source_count);
 	scripted_draw(&app, 24, 80);
