@@ -35,7 +35,11 @@ def assert_clean(command: list[str], status: int = 0) -> None:
 
 
 @pytest.mark.only("pyenv-3.8", "pyenv-3.12", "debian-3.11", "sid-3.15")
-@pytest.mark.parametrize("command", [["dump"], ["dump", "--json"], ["gc"], ["doctor", "-v"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [["dump"], ["dump", "--json"], ["dump", "--instances", "dict"], ["gc"], ["doctor", "-v"]],
+    ids=" ".join,
+)
 def test_no_leak(valgrind, workplace: targets.Workplace, command: list[str]) -> None:
     with workplace.oracle("--small") as oracle:
         assert_clean([*valgrind, *command, str(oracle.pid)])
