@@ -217,7 +217,7 @@ def test_churn(files):
     assert (render["kept"], render["total"], render["objects_made"], render["samples"]) == (0, 0, 72_000, 180)
     assert lines["Cache.put", 17]["objects_made"] == 7_200
     shown = files.table(made)
-    assert shown[shown.index("\nchurn ") :].splitlines()[4].split()[5] == "render"
+    assert shown[shown.index("\nchurn ") :].splitlines()[4].split()[5:] == ["app/pages.py:8", "in", "render"]
 
 
 def test_types_grow_with_lines(files):

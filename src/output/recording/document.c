@@ -313,15 +313,29 @@ static const char *shown_place(const struct maker *maker, const char *place)
 	return maker->selection->view.whole_paths ? place : place_end(place);
 }
 
-/* Function, place and source, for people: last, as long as they like. */
+/* Place and source of a frame, for people: last, as long as they like. */
 static void emit_place(const struct maker *maker, const struct heapspy_frame *frame)
 {
 	struct emitter *emitter = maker->emitter;
 	CLEANUP(freep) char *place = frame_place(frame);
-	const char *source = source_line(maker->sources, frame);
-	emit_text(emitter, NULL, "function", frame->function);
 	emit_text(emitter, NULL, "where", place ? shown_place(maker, place) : NULL);
-	emit_text(emitter, NULL, "source", source);
+	emit_text(emitter, NULL, "source", source_line(maker->sources, frame));
+}
+
+/* The same where there are numbers before them and little room: the function only where
+ * there is no source, or more is wanted. */
+static void emit_short_place(const struct maker *maker, const struct heapspy_frame *frame)
+{
+	struct emitter *emitter = maker->emitter;
+	CLEANUP(freep) char *place = frame_place(frame);
+	CLEANUP(freep) char *function = NULL;
+	const char *source = source_line(maker->sources, frame);
+	if (!source && asprintf(&function, "in %s", frame->function) < 0)
+		function = NULL;
+	if (maker->selection->view.whole_paths)
+		emit_text(emitter, NULL, "function", frame->function);
+	emit_text(emitter, NULL, "where", place ? shown_place(maker, place) : NULL);
+	emit_text(emitter, NULL, "source", source ?: function);
 }
 
 static void emit_line(const struct maker *maker, const struct heapspy_report_line *line)
@@ -371,7 +385,7 @@ static void emit_lines(const struct maker *maker)
 		emit_bytes(emitter, NULL, "peak", line->own.peak);
 		emit_bytes(emitter, NULL, "total", line->own.total);
 		emit_bytes(emitter, NULL, "with calls", line->whole.kept);
-		emit_place(maker, &maker->recording->frames[line->frame]);
+		emit_short_place(maker, &maker->recording->frames[line->frame]);
 		emit_end(emitter);
 	}
 	emit_end(emitter);
@@ -403,6 +417,7 @@ static void emit_frames(const struct maker *maker, const struct heapspy_recorded
 			emit_text(emitter, NULL, "source", NULL);
 			i = last - 1;
 		} else {
+			emit_text(emitter, NULL, "function", frames[stack->frames[i]].function);
 			emit_place(maker, &frames[stack->frames[i]]);
 		}
 		emit_end(emitter);
@@ -477,7 +492,7 @@ static bool emit_churn(const struct maker *maker)
 		emit_bytes(emitter, NULL, "bytes", churn->bytes);
 		emit_count(emitter, NULL, "samples", churn->samples);
 		emit_bytes(emitter, NULL, "kept", lines[i].line->own.kept);
-		emit_place(maker, &maker->recording->frames[lines[i].line->frame]);
+		emit_short_place(maker, &maker->recording->frames[lines[i].line->frame]);
 		emit_end(emitter);
 	}
 	emit_end(emitter);
