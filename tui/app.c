@@ -360,6 +360,9 @@ void app_draw(struct app *app)
 	grid_clear(grid);
 	app->picking = false;
 	layout_make(grid->rows, grid->columns, app->focus, app->zoom, layout);
+	/* Previews are long. */
+	if (app->focus == PANEL_TYPES && app->detail)
+		layout_widen(layout, grid->columns);
 	if (layout->tier == TIER_NONE) {
 		struct rect all = {0, 0, grid->rows, grid->columns};
 		grid_text(grid, &all, 0, 0, ROLE_TEXT, "too small");

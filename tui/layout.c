@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "layout.h"
 
+#include <string.h>
+
 const char *const panel_titles[PANEL_COUNT] = {
 #define X(name, key, title) [PANEL_##name] = title,
 	PANELS(X)
@@ -78,4 +80,13 @@ void layout_make(unsigned rows, unsigned columns, enum panel focus, bool zoom,
 		layout.main = left;
 	}
 	*ret_layout = layout;
+}
+
+void layout_widen(struct layout *layout, unsigned columns)
+{
+	if (!layout->side_count)
+		return;
+	layout->side_count = 0;
+	memset(layout->sides, 0, sizeof(layout->sides));
+	layout->plot.columns = layout->tabs.columns = layout->main.columns = columns;
 }

@@ -48,6 +48,9 @@ struct layout {
 	unsigned plots; /* curves, one above the other */
 };
 
+/* The panels at the side go: what is shown needs the whole width. */
+void layout_widen(struct layout *layout, unsigned columns);
+
 void layout_make(unsigned rows, unsigned columns, enum panel focus, bool zoom,
 		 struct layout *ret_layout);
 

@@ -58,6 +58,12 @@ static void test_every_size(void **state)
 				if (small)
 					continue;
 				assert_true(layout.main.rows >= 5 && layout.main.columns >= 40);
+				struct layout wide = layout;
+				layout_widen(&wide, columns);
+				struct rect fewer[] = {wide.header, wide.plot, wide.tabs,
+						       wide.main,   wide.status, wide.footer};
+				assert_apart(fewer, 6, rows, columns);
+				assert_true(wide.main.columns == columns && !wide.side_count);
 				assert_true(layout.header.row + layout.header.rows <=
 					    layout.main.row);
 				assert_true(layout.main.row + layout.main.rows <=
