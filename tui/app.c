@@ -200,7 +200,7 @@ void app_take(struct app *app, struct heapspy_sample *sample)
 double app_staleness(const struct app *app)
 {
 	const struct heapspy_sample *sample = app->model.sample;
-	double age = sample ? app->now - sample->time : 0;
+	double age = sample && !app->replay ? app->now - sample->time : 0;
 	/* While a census goes on there are no readings. */
 	return age > 3 * app->model.interval + 1 ? age : 0;
 }
@@ -395,6 +395,24 @@ void app_draw(struct app *app)
 		view_status(app, grid, &layout->footer);
 	else
 		view_footer(app, grid, &layout->footer);
+}
+
+void app_carry(struct app *to, const struct app *from)
+{
+	to->focus = from->focus;
+	to->zoom = from->zoom;
+	to->curve = from->curve;
+	to->sort = from->sort;
+	to->reverse = from->reverse;
+	to->since = from->since;
+	to->theme = from->theme;
+	to->mouse = from->mouse;
+	to->plot.span = from->plot.span ? from->plot.span : to->plot.span;
+	to->plot.glyphs = from->plot.glyphs;
+	to->selected = from->selected;
+	memcpy(to->filter, from->filter, sizeof(to->filter));
+	if (to->source_count)
+		app_sort(to);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

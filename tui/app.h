@@ -82,6 +82,13 @@ enum request {
 	REQUEST_NATIVE = 512, /* stacks with frames of C */
 	REQUEST_LOOKS = 256,  /* of the terminal: app->theme, app->mouse */
 	REQUEST_LEAVE = 512,  /* to the list of processes, where there is one */
+	/* Of a recording that is shown again: */
+	REQUEST_PAUSE = 1024, /* or go on */
+	REQUEST_STEP = 2048,
+	REQUEST_BACK = 4096,
+	REQUEST_FORTH = 8192,
+	REQUEST_FASTER = 16384,
+	REQUEST_SLOWER = 32768,
 };
 
 /* X(NAME, name) */
@@ -97,6 +104,8 @@ enum theme {
 	THEME_COUNT
 };
 
+enum replay_state { REPLAY_NOT, REPLAY_RUNS, REPLAY_PAUSED, REPLAY_ENDED };
+
 struct app {
 	struct model model;
 	struct grid grid;
@@ -106,6 +115,7 @@ struct app {
 	enum panel focus;
 	bool zoom, help, frozen;
 	bool listed; /* it is one of several processes */
+	enum replay_state replay; /* it is no process at all */
 	double frozen_time;
 	enum curve curve;
 	bool without_text;      /* in previews of objects */
@@ -167,6 +177,9 @@ void app_file_done(struct app *app, enum tui_saved saved, const char *text);
 
 /* A click, with the mouse on. */
 unsigned app_click(struct app *app, unsigned row, unsigned column);
+
+/* What the user chose, from one to another of the same process. */
+void app_carry(struct app *to, const struct app *from);
 
 /* Draw app->grid, which was resized to the size of the screen. */
 void app_draw(struct app *app);

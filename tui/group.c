@@ -104,6 +104,7 @@ static void forget(struct group *group, size_t number)
 	group->count--;
 	if (group->end)
 		group->end(group->context, member);
+	heapspy_census_drop(member->recorded);
 	app_fini(&member->app);
 	free(member);
 }
@@ -226,7 +227,7 @@ static unsigned key_of_list(struct group *group, uint32_t key)
 static bool is_common(uint32_t key)
 {
 	static const uint32_t keys[] = {'?', 'h', TUI_KEY_F1, 'q', TUI_KEY_F10, 3,  12,
-					26,  'w', TUI_KEY_F5, '+', '-', 'C', 'm'};
+					26,  'w', TUI_KEY_F5, '+', '-', 'C', 'm', '<', '>', '.', ' ', 'p'};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (keys[i] == key)
 			return true;
@@ -284,10 +285,17 @@ bool group_init(struct group *group, bool listed, double interval, double census
 	return app_init(&group->front, NULL, NULL, interval, census_interval);
 }
 
-void group_fini(struct group *group)
+void group_clear(struct group *group)
 {
+	group->open = NULL;
 	while (group->count)
 		forget(group, group->count - 1);
+	group->gone = group->total = 0;
+}
+
+void group_fini(struct group *group)
+{
+	group_clear(group);
 	free(group->members);
 	app_fini(&group->front);
 	*group = (struct group){0};

@@ -38,6 +38,8 @@ struct member {
 	struct plain plain;
 	struct heapspy_sampler *sampler; /* NULL: where its samples come from is not known here */
 	size_t number;                   /* in the order of coming */
+	struct heapspy_census *recorded; /* the last that was written to a recording */
+	bool introduced;                 /* in it */
 };
 
 struct group {
@@ -58,6 +60,9 @@ struct group {
 /* False without memory. */
 bool group_init(struct group *group, bool listed, double interval, double census_interval);
 void group_fini(struct group *group);
+
+/* Forget all of them. */
+void group_clear(struct group *group);
 
 /* NULL without memory. The infos must outlive the member. */
 struct member *group_add(struct group *group, pid_t parent,

@@ -201,6 +201,8 @@ static unsigned filter(struct app *app, uint32_t key)
 static unsigned freeze(struct app *app, uint32_t key)
 {
 	(void)key;
+	if (app->replay)
+		return REQUEST_PAUSE;
 	app->frozen = !app->frozen;
 	app->frozen_time = app->now;
 	return 0;
@@ -383,8 +385,20 @@ static unsigned walk(struct app *app, uint32_t key)
 	       (app->focus == PANEL_THREADS && app->native ? REQUEST_NATIVE : 0);
 }
 
+static unsigned wind(struct app *app, uint32_t key)
+{
+	if (!app->replay)
+		snprintf(app->message, sizeof(app->message), "this is no recording (--replay)");
+	return !app->replay ? 0
+	       : key == '.' ? REQUEST_STEP
+	       : key == '<' ? REQUEST_BACK
+			    : REQUEST_FORTH;
+}
+
 static unsigned change_interval(struct app *app, uint32_t key)
 {
+	if (app->replay)
+		return key == '+' ? REQUEST_FASTER : REQUEST_SLOWER;
 	char text[TEXT_SIZE];
 	double interval = app->census_interval * (key == '-' ? 2 : 0.5);
 	if (interval >= 1 && interval <= 3600)
@@ -484,7 +498,7 @@ const struct binding keymap[] = {
 	{{'R'}, "R", NULL, "reverse the order", reverse},
 	{{'b'}, "b", "baseline", "changes count from now on", set_baseline},
 	{{'d'}, "d", NULL, "changes per minute, since the last walk, since the baseline", change_mode},
-	{{' ', 'p'}, "Space p", "freeze", "freeze the table; plots go on", freeze},
+	{{' ', 'p'}, "Space p", "freeze", "freeze the table; plots go on; pause a replay", freeze},
 	{{'l'}, "l", "leaks", "leaks: types that grew since the baseline, by how much", show_growing},
 	{{'c'}, "c", NULL, "columns: how types change, what their objects are like", next_columns},
 	{{'e', 'E'}, "e E", "export", "export the view to a file: JSON, CSV; Tab: text", export},
@@ -519,7 +533,9 @@ const struct binding keymap[] = {
 	 native_frames},
 	{{'C'}, "C", NULL, "colours: of the terminal, blue and yellow, none", next_theme},
 	{{'m'}, "m", NULL, "mouse on, off", toggle_mouse},
-	{{'+', '-'}, "+ -", NULL, "walk the heap twice as often, half as often", change_interval},
+	{{'+', '-'}, "+ -", NULL, "walk the heap, or replay, twice as fast, half as fast", change_interval},
+	{{'.'}, ".", NULL, "replay: one reading on", wind},
+	{{'<', '>'}, "< >", NULL, "replay: a minute back, a minute on", wind},
 	{{'y'}, "y", NULL, "copy the equivalent command, and print it at the end", copy},
 	{{CTRL_L}, "^L", NULL, "paint the screen anew", repaint},
 	{{CTRL_Z}, "^Z", NULL, "suspend", suspend},

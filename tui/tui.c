@@ -18,6 +18,7 @@
 #include "group.h"
 #include "keymap.h"
 #include "plain.h"
+#include "player.h"
 #include "save.h"
 #include "terminal.h"
 #include "text.h"
@@ -74,12 +75,21 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+static double monotonic(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 /* Everything that is there for as long as it runs. */
 struct run {
 	const struct tui_source *source;
 	const struct tui_options *options;
 	struct group group;
 	struct saver saver;
+	struct player player;
+	int record_error; /* errno: the recording could not be written */
 	struct pollfd *files; /* room for all members and the others */
 	size_t file_room;
 	char copied[400]; /* the last command that was asked for */
@@ -168,6 +178,33 @@ static bool take_discoveries(struct run *run)
 	return any;
 }
 
+/* Each sample, as it came; and who it is of, before the first. */
+static void record(struct run *run, struct member *member)
+{
+	FILE *file = run->options->record;
+	const struct model *model = &member->app.model;
+	if (!file || run->record_error)
+		return;
+	char *about = member->introduced
+			  ? NULL
+			  : heapspy_replay_process_line(model->target, model->python,
+							member->parent, run->options->interval,
+							run->group.listed);
+	char *line = heapspy_replay_sample_line(member->pid, model->sample, member->recorded);
+	bool written = line && (member->introduced || (about && fputs(about, file) >= 0)) &&
+		       fputs(line, file) >= 0 && fflush(file) == 0;
+	if (!written)
+		run->record_error = line ? errno : ENOMEM;
+	free(about);
+	free(line);
+	member->introduced = true;
+	heapspy_census_drop(member->recorded);
+	member->recorded = heapspy_census_keep(model->sample->census);
+	if (run->record_error)
+		snprintf(group_app(&run->group)->message, sizeof(member->app.message),
+			 "the recording cannot be written: %s", strerror(run->record_error));
+}
+
 /* What a new sample is for. */
 typedef void use_sample(struct run *run, struct member *member);
 
@@ -187,6 +224,7 @@ static bool take_samples(struct run *run, use_sample *use)
 				continue;
 			}
 			group_take(group, member, sample);
+			record(run, member);
 			use(run, member);
 			more = any = true;
 		}
@@ -244,6 +282,10 @@ static void fulfil(struct run *run, unsigned requests)
 {
 	struct app *app = group_app(&run->group);
 	ask_samplers(run, app, requests);
+	if (run->player.replay) {
+		player_obey(&run->player, &run->group, requests, monotonic());
+		app = group_app(&run->group);
+	}
 	if (requests & REQUEST_COPY) {
 		snprintf(run->copied, sizeof(run->copied), "%s", app->message + strlen("copied: "));
 		terminal_copy(run->copied);
@@ -271,7 +313,7 @@ static bool draw(struct run *run)
 	if ((rows != app->grid.rows || columns != app->grid.columns) &&
 	    !grid_resize(&app->grid, rows, columns))
 		return false;
-	app->now = now();
+	app->now = run->player.replay ? run->player.time : now();
 	group_draw(&run->group);
 	terminal_show(&app->grid);
 	return true;
@@ -285,20 +327,31 @@ static double staleness(struct run *run)
 	return group_is_gone(&run->group) ? 0 : floor(app_staleness(app));
 }
 
+/* The age of what is old is shown, by the second. */
+static int patience(struct run *run)
+{
+	if (run->player.replay)
+		return player_wait(&run->player, monotonic());
+	return group_is_gone(&run->group) ? -1 : 1000;
+}
+
 static void run_screen(struct run *run)
 {
 	bool changed = true;
 	double stale = 0;
 	take_samples(run, look_for_snapshot);
+	if (run->player.replay)
+		player_go_on(&run->player, &run->group, monotonic());
 	for (;;) {
 		if (changed && !draw(run))
 			return;
 		if (ended_by ||
 		    (run->options->count && is_enough(&run->group, run->options->count)))
 			return;
-		/* The age of what is old is shown, by the second. */
-		bool on = wait_for(run, true, group_is_gone(&run->group) ? -1 : 1000);
+		bool on = wait_for(run, true, patience(run));
 		changed = take_samples(run, look_for_snapshot) || resized || continued;
+		if (run->player.replay)
+			changed |= player_go_on(&run->player, &run->group, monotonic());
 		if (continued)
 			terminal_resume();
 		resized = continued = 0;
@@ -351,8 +404,26 @@ static bool is_printed(const struct group *group, uint64_t count)
 	return group->count > 0;
 }
 
+/* All of it, at once. */
+static const char *play_plain(struct run *run, int *ret_errnum)
+{
+	struct member *member;
+	while (!ended_by && (member = player_step(&run->player, &run->group))) {
+		print_member(run, member);
+		if (ferror(stdout)) {
+			*ret_errnum = errno;
+			return "standard output cannot be written";
+		}
+		if (run->options->count && is_printed(&run->group, run->options->count))
+			break;
+	}
+	return NULL;
+}
+
 static const char *run_plain(struct run *run, int *ret_errnum)
 {
+	if (run->player.replay)
+		return play_plain(run, ret_errnum);
 	while (!ended_by && !group_is_gone(&run->group)) {
 		if (!take_samples(run, print_member)) {
 			wait_for(run, false, -1);
@@ -398,14 +469,26 @@ static void tell_end(const struct group *group, struct tui_end *end)
 				   : "");
 }
 
+/* Its first line says so. */
+static bool is_of_several(struct heapspy_replay *replay)
+{
+	struct heapspy_replayed line = {0};
+	if (replay && heapspy_replay_next(replay, &line)) {
+		heapspy_sample_drop(line.sample);
+		heapspy_replay_rewind(replay);
+	}
+	return line.listed;
+}
+
 void tui_run(const struct tui_source *source, const struct tui_options *options,
 	     struct tui_end *ret_end)
 {
 	struct run run = {.source = source, .options = options, .saver = {.files = options->files}};
 	struct group *group = &run.group;
 	*ret_end = (struct tui_end){0};
-	bool begun =
-	    group_init(group, source->scout != NULL, options->interval, options->census_interval);
+	player_init(&run.player, source->replay);
+	bool listed = source->scout || is_of_several(source->replay);
+	bool begun = group_init(group, listed, options->interval, options->census_interval);
 	group->end = end_member;
 	group->context = &run;
 	group->front.grid.ascii = options->ascii;
@@ -418,6 +501,11 @@ void tui_run(const struct tui_source *source, const struct tui_options *options,
 		give_signals_back();
 	}
 	tell_end(group, ret_end);
+	if (run.record_error && !ret_end->trouble) {
+		ret_end->trouble = "the recording could not be written";
+		ret_end->errnum = run.record_error;
+	}
+	player_fini(&run.player);
 	group_fini(group);
 	free(run.files);
 }

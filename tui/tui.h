@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <heapspy/replay.h>
 #include <heapspy/sampler.h>
 #include <heapspy/scout.h>
 
@@ -17,6 +18,7 @@
 struct tui_source {
 	struct heapspy_sampler *sampler; /* one process; it stays the caller's */
 	struct heapspy_scout *scout;     /* several, listed; so does this */
+	struct heapspy_replay *replay;   /* what was recorded; so does this */
 };
 
 /* ---- files that the user asks for ---------------------------------------------------- */
@@ -76,6 +78,7 @@ struct tui_files {
 
 struct tui_options {
 	const struct tui_files *files; /* NULL: nothing can be written */
+	FILE *record;  /* all samples are written to it, NULL: they are not */
 	bool plain;    /* lines, one after the other, instead of a screen */
 	bool ascii;    /* nothing but ASCII */
 	bool colour;

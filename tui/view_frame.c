@@ -61,7 +61,13 @@ static void line_of_identity(struct app *app, struct grid *grid, const struct re
 	char text[TEXT_SIZE], state[64], command[512], identity[64];
 	enum role role = ROLE_GOOD;
 	double stale = app_staleness(app);
-	if (sample && sample->state == HEAPSPY_SAMPLE_GONE) {
+	if (app->replay) {
+		static const char *const states[] = {
+			[REPLAY_RUNS] = "REPLAY", [REPLAY_PAUSED] = "PAUSED", [REPLAY_ENDED] = "END"};
+		snprintf(state, sizeof(state), "%s %s", states[app->replay],
+			 sample ? text_clock(text, sample->time) : "");
+		role = ROLE_ACCENT;
+	} else if (sample && sample->state == HEAPSPY_SAMPLE_GONE) {
 		snprintf(state, sizeof(state), "GONE %s", text_clock(text, sample->time));
 		role = ROLE_BAD;
 	} else if (sample && sample->trouble) {

@@ -98,7 +98,12 @@ static void draw_header(struct group *group, struct grid *grid, const struct rec
 		grid_print(grid, rect, 0, column + 2, ROLE_TEXT, "%zu gone",
 			   group->gone + group->total - group->count);
 	bool gone = group_is_gone(group);
-	snprintf(a, sizeof(a), "%s  %s", text_seconds(b, group->interval), gone ? "GONE" : "LIVE");
+	snprintf(a, sizeof(a), "%s  %s", text_seconds(b, group->interval),
+		 group->front.replay == REPLAY_RUNS	? "REPLAY"
+		 : group->front.replay == REPLAY_PAUSED ? "PAUSED"
+		 : group->front.replay == REPLAY_ENDED	? "END"
+		 : gone					? "GONE"
+							: "LIVE");
 	grid_right(grid, rect, 0, rect->columns, gone ? ROLE_BAD : ROLE_GOOD, a);
 	if (!sums.walked) {
 		grid_text(grid, rect, 1, 0, ROLE_WARN, gone ? "" : "first heap walks under way");

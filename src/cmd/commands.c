@@ -139,7 +139,7 @@ struct heapspy_error *command_take_operands(const struct command *command,
 					: options_set(options, id, command, text);
 			if (error)
 				return error;
-		} else if (i < command->need) {
+		} else if (i < command->need && !options->replay) {
 			struct heapspy_error *error =
 				error_new(HEAPSPY_USAGE, "%s needs a %s", command->name,
 					  option_table[id].argument);

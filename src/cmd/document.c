@@ -29,7 +29,8 @@ static bool takes(const struct command *command, int id)
 
 static bool is_file(int id)
 {
-	return id == OPTION_OUTPUT || id == OPTION_COMMAND_OUTPUT;
+	return id == OPTION_OUTPUT || id == OPTION_COMMAND_OUTPUT || id == OPTION_RECORD ||
+	       id == OPTION_REPLAY;
 }
 
 static bool wants_pid(const struct command *command)

@@ -39,12 +39,19 @@ static void suggest_force(struct heapspy_error *error, int argc, char **argv)
 	FILE *stream = open_memstream(&line, &size);
 	if (!stream)
 		return;
+	/* Not behind what is a command of its own. */
+	const char *force = " --force";
 	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			fputs(force, stream);
+			force = "";
+		}
 		fputc(' ', stream);
 		shell_word(stream, argv[i]);
 	}
+	fputs(force, stream);
 	fclose(stream);
-	error_remedy(error, "heapspy%s --force", line);
+	error_remedy(error, "heapspy%s", line);
 }
 
 /* A wrong command line may end the parsing before what asks for JSON is seen. */

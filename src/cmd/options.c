@@ -237,6 +237,15 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 	case OPTION_SUBPROCESSES:
 		options->subprocesses = true;
 		return NULL;
+	case OPTION_RECORD:
+	case OPTION_REPLAY:
+		if (!*text)
+			return reject(id, text, "its name is empty");
+		if (id == OPTION_RECORD)
+			options->record = text;
+		else
+			options->replay = text;
+		return NULL;
 	case OPTION_COMMAND_OUTPUT:
 		if (!*text)
 			return reject(id, text, "its name is empty");

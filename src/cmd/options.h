@@ -89,6 +89,15 @@ struct command;
 	X(SUBPROCESSES, 's', "subprocesses", NULL,                                             \
 	  "and what the process starts, and what that starts",                                 \
 	  "Also what they start later on.")                                                    \
+	X(RECORD, 0, "record", "FILE",                                                         \
+	  "write all readings and heap walks to a file",                                       \
+	  "One JSON object a line (heapspy.samples/1), for --replay. A file that exists is "   \
+	  "not replaced without --force.")                                                     \
+	X(REPLAY, 0, "replay", "FILE",                                                         \
+	  "show what was recorded to a file",                                                  \
+	  "As if it happened now. Space pauses, a full stop goes on by a reading, < and > go " \
+	  "back and on by a minute, + and - change the speed. One that was cut off is shown "  \
+	  "as far as it goes.")                                                                \
 	X(SORT, 0, "sort", "COLUMN", "sort by this column",                                    \
 	  "Numbers are sorted from the largest down, except for PIDs and user ids.")           \
 	X(LIMIT, 'l', "limit", "N", "show at most N rows, 0 for all",                          \
@@ -214,6 +223,7 @@ struct options {
 	char **operands;
 	char **command; /* what follows "--", NULL at its end; NULL: nothing was asked for */
 	const char *command_output; /* file, NULL: not given */
+	const char *record, *replay; /* files, NULL: not given */
 	int *status;    /* exit status where no error is returned */
 };
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tui/tui.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,10 +12,12 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/launch.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
+#include "cmd/say.h"
 #include "cmd/target.h"
 #include "cmd/top_files.h"
 
@@ -34,11 +39,15 @@ struct session {
 	struct heapspy_sampler_options sampling;
 	struct launch *launch; /* NULL: no command was started */
 	struct tui_source source;
+	FILE *record; /* NULL: nothing is recorded */
 };
 
 /* Samplers first: they have what the others wait for. */
 static void session_fini(struct session *session)
 {
+	if (session->record)
+		fclose(session->record);
+	heapspy_replay_free(session->source.replay);
 	heapspy_scout_stop(session->source.scout);
 	heapspy_sampler_stop(session->source.sampler);
 	heapspy_pacer_drop(session->sampling.pacer);
@@ -133,9 +142,34 @@ static struct heapspy_error *start_command(struct session *session)
 	return session->options->command ? launch_start(&command, &session->launch) : NULL;
 }
 
+/* It can be read while it is written, and what is there is kept however we end. */
+static struct heapspy_error *open_record(struct session *session)
+{
+	const char *path = session->options->record;
+	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW |
+		    (session->options->force ? O_TRUNC : O_EXCL);
+	CLEANUP(freep) char *safe = path ? text_from_bytes(path, strlen(path)) : NULL;
+	if (!path)
+		return NULL;
+	int file = open(path, flags, 0666);
+	if (file >= 0)
+		session->record = fdopen(file, "w");
+	if (session->record)
+		return NULL;
+	struct heapspy_error *error =
+		error_errno(HEAPSPY_OUTPUT, errno, "cannot write to %s", safe ?: "the file");
+	if (file >= 0)
+		close(file);
+	return error;
+}
+
 static struct heapspy_error *start(struct session *session)
 {
+	if (session->options->replay)
+		return heapspy_replay_open(session->options->replay, &session->source.replay);
 	struct heapspy_error *error = take_pids(session);
+	if (!error)
+		error = open_record(session);
 	if (error)
 		return error;
 	if (is_several(session)) {
@@ -187,11 +221,15 @@ static struct heapspy_error *conclude(struct session *session, const struct tui_
 		signal(end->signal, SIG_DFL);
 		raise(end->signal);
 	}
-	return end->gone && !session->launch ? is_gone(session, end) : NULL;
+	bool ours = session->launch || session->source.replay;
+	return end->gone && !ours ? is_gone(session, end) : NULL;
 }
 
 static struct heapspy_error *check(const struct options *options)
 {
+	if (options->replay && (options->pid || options->command || options->record))
+		return error_why(error_new(HEAPSPY_USAGE, "--replay and something to watch"),
+				 "it shows what was recorded, and that alone");
 	if (!options->command_output || options->command)
 		return NULL;
 	return error_why(error_new(HEAPSPY_USAGE, "--command-output without a command"),
@@ -225,16 +263,25 @@ static struct heapspy_error *run(const struct options *options)
 		error = start(&session);
 	if (error)
 		return error;
+	view.record = session.record;
 	top_files_init(&files, options->ascii);
 	view.files = &files.files;
 	struct tui_end end;
 	tui_run(&session.source, &view, &end);
+	const char *trouble = session.source.replay
+				      ? heapspy_replay_trouble(session.source.replay)
+				      : NULL;
+	if (trouble) {
+		char remark[200];
+		snprintf(remark, sizeof(remark), "the recording ends early: %s", trouble);
+		say_remark(options, remark);
+	}
 	return conclude(&session, &end);
 }
 
 const struct command command_top = {
 	.name = "top",
-	.operands = "PID... | -- COMMAND [ARGS...]",
+	.operands = "PID... | -- COMMAND [ARGS...] | --replay FILE",
 	.summary = "watch the heap of a process: the dashboard",
 	.description =
 	"Shows where its memory goes, live: plots, types and how they grow, the garbage "
@@ -252,6 +299,8 @@ const struct command command_top = {
 	"opens one, Esc goes back. Processes that come are found, those that end are GONE. "
 	"Their heaps are walked one after the other, so that all together take no more than a "
 	"twentieth of a core.\n\n"
+	"--record writes down all that is read, and --replay shows it again, on the screen or "
+	"as lines; but what threads do and single objects are not in it.\n\n"
 	"A process that ends is GONE; the screen stays until a key ends it. The exit status is "
 	"then 3, with a screen or without.\n\n"
 	"After -- it starts a command and watches that, as soon as it is a Python that has "
@@ -262,7 +311,8 @@ const struct command command_top = {
 	"--command-output keeps it all. Beside lines it has the standard input of heapspy, "
 	"Ctrl-C ends both, and what it writes goes to standard error.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(INTERVAL) | OPTION(COUNT) | OPTION(CENSUS) |
-	       OPTION(PLAIN) | OPTION(STRINGS) | OPTION(SUBPROCESSES) | OPTION(COMMAND_OUTPUT),
+	       OPTION(PLAIN) | OPTION(STRINGS) | OPTION(SUBPROCESSES) | OPTION(COMMAND_OUTPUT) |
+	       OPTION(RECORD) | OPTION(REPLAY) | OPTION(FORCE),
 	.takes_command = true,
 	.takes = {OPTION_PID},
 	.take_count = 1,
@@ -275,6 +325,8 @@ const struct command command_top = {
 	    {"top 4711 --census 2s", "walk the heap more often"},
 	    {"top --subprocesses 4711", "watch it and all its workers"},
 	    {"top -- python3 app.py", "start a program and watch it"},
+	    {"top 4711 --record heap.ndjson", "watch it, and write all of it down"},
+	    {"top --replay heap.ndjson", "look at that again"},
 	    {0},
 	},
 	.run = run,

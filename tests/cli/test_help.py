@@ -71,6 +71,10 @@ def test_help_of_command(fake, option_table, command):
     assert f"\n  heapspy {command} " in full
 
 
+# The first line of what top --record writes.
+SAMPLES = """{"schema":"heapspy.samples/1","process":1,"interval":1,"command":["x"],"version":"3.12.4"}\n"""
+
+
 def test_every_option_is_parsed(fake, option_table, tmp_path):
     """What help lists is taken, and what it does not list is not."""
     values = {"NULL": [], "PID": ["1"], "DURATION": ["1ms"], "COUNT": ["1"], "N": ["1"], "GLOB": ["*"], "FILE": ["-"], "SIZE": ["5%"]}
@@ -90,6 +94,9 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
             operands += ["-d", "1ms", "-o", "-"] if command == "record" else []
             if name == "command-output" and name in taken:
                 operands = [*(["-o", "-"] if command == "record" else ["-n", "1"]), "--", "sleep", "60"]
+            if name in ("record", "replay") and name in taken:
+                value = [tmp_path / "samples.ndjson"]
+                operands = ["--plain", "--force", "-n", "1", *([] if name == "replay" else ["1"])]
             operands += ["--stop"] if name == "max-pause" and name in taken else []
             operands += ["1"] if command == "diff" and name != "after" else []
             if command == "snapshot":  # it writes nowhere else
@@ -108,8 +115,8 @@ def test_examples_are_parsed(fake, tmp_path):
             line = re.sub(r"^top --", "top -n 1 --", line.replace("60s", "1ms"))
             place = tmp_path / f"{command}-{hash(line)}"
             place.mkdir()
-            for name, text in {"heap.core": "", "before.json": before, "leak.ndjson": leaking().text()}.items():
-                if f"-o {name}" not in line:
+            for name, text in {"heap.core": "", "before.json": before, "leak.ndjson": leaking().text(), "heap.ndjson": SAMPLES}.items():
+                if f"-o {name}" not in line and f"--record {name}" not in line:
                     (place / name).write_text(text)
             done = subprocess.run(
                 ["sh", "-c", f'"$0" {line}', fake.path], cwd=place, capture_output=True, timeout=60, check=False

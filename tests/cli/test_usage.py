@@ -64,6 +64,11 @@ top
 top --
 top 1 x
 top 1 -- true
+top 1 --replay x
+top --replay x -- true
+top --replay x --record y 1
+top --replay=
+top 1 --record=
 top -p 1 -- true
 top 1 --command-output log
 top --command-output= -- true

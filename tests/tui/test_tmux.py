@@ -7,6 +7,7 @@ Nothing is waited for by time: the screen is looked at until it says what it mus
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -178,6 +179,11 @@ KEYS = [
     ("y", "y", r"copied: heapspy dump \d+ --sort bytes"),
     ("z", "z", r"\A(?![\s\S]*now$)"),
     ("z", "z", r" now"),
+    (".", ".", r"this is no recording"),
+    ("s", "s", r"sort \+/-SIZE v"),
+    ("<", "<", r"this is no recording"),
+    ("S", "S", r"sort SIZE v"),
+    (">", ">", r"this is no recording"),
     ("^L", "C-l", r"TYPE +COUNT"),
 ]
 
@@ -507,4 +513,40 @@ def test_command_that_fails(terminal, heapspy, command):
     terminal.press("q")
     screen = terminal.until(r"status=1\.")
     assert re.search(r"^heapspy: the last that .* wrote:\nwritten to the terminal\nwhat went wrong\nstatus=1", screen, re.M)
+    terminal.assert_restored()
+
+
+def test_replay(terminal, heapspy, target, tmp_path):
+    """What was recorded is shown again: it goes on by itself, waits, goes on by readings and by minutes, and ends."""
+    path = tmp_path / "samples.ndjson"
+    assert heapspy.run("top", target.pid, "--plain", "-n", "20", "-i", "50ms", "--record", path).returncode == 0
+    lines = path.read_text().splitlines()
+    # As if a minute and more lay between two readings, from the first heap walk on: there is time to look.
+    rows = [json.loads(line) for line in lines]
+    walked = next(row["number"] for row in rows if "census" in row)
+    for row in rows[1:]:
+        row["time"] += 100 * max(0, row["number"] - walked)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    terminal.line(f"clear; {heapspy.path} top --replay {path}; echo status=$?.")
+    terminal.until(r"REPLAY \d\d:\d\d:\d\d$")
+    terminal.until(r"TYPE +COUNT[\s\S]*app\.cache\.Entry")
+    terminal.press("Space")
+    clock = terminal.until(r"PAUSED \d").splitlines()[0].split()[-1]
+    terminal.press(".")
+    second = terminal.until(rf"PAUSED (?!{clock})\d").splitlines()[0].split()[-1]
+    terminal.press(">")
+    terminal.press(">")
+    terminal.until(rf"PAUSED (?!{clock}|{second})\d")
+    for _ in range(4):
+        terminal.press("<")
+    terminal.until_not(rf"PAUSED {second}")
+    terminal.press("+")
+    terminal.until(r"shown 2 times as fast")
+    terminal.press("-")
+    terminal.until(r"shown 1 times as fast")
+    for _ in range(40):
+        terminal.press(">")
+    terminal.until(r"END \d\d:\d\d:\d\d$")
+    terminal.press("q")
+    terminal.until(r"status=0\.")
     terminal.assert_restored()
