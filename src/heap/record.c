@@ -27,6 +27,9 @@ enum { DEFAULT_RATE = 100, DEFAULT_CENSUS = 10, MOST_RATE = 10000 };
 /* What only a look tells is looked at so often: seconds. */
 #define LOOK_INTERVAL 1.0
 
+/* A process that is busy is not followed more closely than that: seconds. */
+#define LEAST_SLEEP 0.001
+
 void record_emit(struct record *record, const struct heapspy_record_entry *entry)
 {
 	if (record->error)
@@ -132,6 +135,7 @@ static enum heapspy_record_reason go_on(struct run *run)
 	struct record *record = run->record;
 	double interval = record->options.rate > 0 ? 1 / record->options.rate : LOOK_INTERVAL;
 	for (;;) {
+		double earliest = clock_monotonic() + LEAST_SLEEP;
 		struct pollfd fds[] = {
 			{.fd = record_growth_fd(run->growth), .events = POLLIN},
 			{.fd = record->options.stop_fd, .events = POLLIN},
@@ -139,10 +143,12 @@ static enum heapspy_record_reason go_on(struct run *run)
 			{.fd = run->sampler ? heapspy_sampler_fd(run->sampler) : -1,
 			 .events = POLLIN},
 		};
-		double next = run->next_tick < run->end ? run->next_tick : run->end;
+		double next = fmin(fmin(run->next_tick, run->end),
+				   fmax(record_growth_deadline(run->growth), earliest));
 		poll(fds, sizeof(fds) / sizeof(*fds), milliseconds_until(next));
 		bool exec = false;
 		record_growth_read(run->growth, &exec);
+		record_growth_step(run->growth);
 		double now = clock_monotonic();
 		if (fds[2].revents || exec)
 			return HEAPSPY_RECORD_EXITED;
@@ -284,6 +290,7 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 	record_growth_read(growth, &exec);
 	if (reason != HEAPSPY_RECORD_EXITED)
 		look(&run);
+	record_growth_finish(growth);
 	tell_end(&run, reason);
 	record_ticks_fini(&run.ticks);
 	record_threads_fini(&record.threads);

@@ -23,6 +23,7 @@ void record_counter_fini(struct record_counter *counter)
 {
 	free(counter->hits);
 	free(counter->releases);
+	free(counter->waits);
 	owners_fini(&counter->owners);
 }
 
@@ -72,21 +73,94 @@ static void release_later(struct record_counter *counter, const struct record_ch
 	counter->releases[counter->release_count++] = (struct record_release){*change, bytes};
 }
 
+static void more(struct record_counter *counter, const struct record_change *change, uint64_t key,
+		 uint64_t bytes)
+{
+	owners_add(&counter->owners, key, bytes, change->stack);
+	record_change_more(change, bytes);
+}
+
+static bool hold(struct record_counter *counter, const struct record_change *change, uint64_t bytes)
+{
+	if (counter->wait_count == counter->wait_capacity) {
+		size_t capacity = counter->wait_capacity ? 2 * counter->wait_capacity : 64;
+		struct record_wait *waits = realloc(counter->waits, capacity * sizeof(*waits));
+		if (!waits)
+			return false;
+		counter->waits = waits;
+		counter->wait_capacity = capacity;
+	}
+	counter->waits[counter->wait_count++] = (struct record_wait){*change, bytes, 0};
+	counter->waiting += bytes;
+	return true;
+}
+
+void record_counter_charge(struct record_counter *counter, const struct record_change *keeper,
+			   double until)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < counter->wait_count; i++) {
+		struct record_wait wait = counter->waits[i];
+		if (wait.change.time > until) {
+			counter->waits[kept++] = wait;
+			continue;
+		}
+		counter->waiting -= wait.bytes;
+		if (keeper) {
+			wait.change.tid = keeper->tid;
+			wait.change.stack = keeper->stack;
+		}
+		more(counter, &wait.change, wait.key, wait.bytes);
+	}
+	counter->wait_count = kept;
+}
+
+/* What waits and goes before anybody kept it was of whoever made it grow. */
+static uint64_t release_waiting(struct record_counter *counter, const struct record_change *change,
+				uint64_t key, uint64_t bytes)
+{
+	for (size_t i = counter->wait_count; i-- > 0 && bytes;) {
+		struct record_wait *wait = &counter->waits[i];
+		if (key && wait->key != key)
+			continue;
+		uint64_t taken = wait->bytes < bytes ? wait->bytes : bytes;
+		struct record_change told = *change;
+		record_change_more(&wait->change, taken);
+		record_change_less(&told, taken, wait->change.stack);
+		wait->bytes -= taken;
+		counter->waiting -= taken;
+		bytes -= taken;
+		if (wait->bytes)
+			continue;
+		memmove(wait, wait + 1, (--counter->wait_count - i) * sizeof(*wait));
+	}
+	return bytes;
+}
+
+void record_counter_release(struct record_counter *counter, const struct record_change *change,
+			    uint64_t key, uint64_t bytes)
+{
+	struct record_change told = *change;
+	bytes = release_waiting(counter, change, key, bytes);
+	if (bytes == 0)
+		return;
+	if (key)
+		owners_take_key(&counter->owners, key, bytes, record_change_less, &told);
+	else if (counter->kind == HEAPSPY_RECORD_MMAPPED)
+		owners_take_piece(&counter->owners, bytes, record_change_less, &told);
+	else
+		owners_take_last(&counter->owners, bytes, record_change_less, &told);
+}
+
 static void changed(struct record_counter *counter, const struct record_change *change, int64_t by)
 {
 	uint64_t bytes = (uint64_t)(by < 0 ? -by : by) * counter->unit;
-	if (by > 0) {
-		owners_add(&counter->owners, 0, bytes, change->stack);
-		record_change_more(change, bytes);
-	} else if (by < 0 && counter->kind == HEAPSPY_RECORD_ARENAS) {
+	if (by > 0 && !(counter->holds && hold(counter, change, bytes)))
+		more(counter, change, 0, bytes);
+	else if (by < 0 && counter->kind == HEAPSPY_RECORD_ARENAS)
 		release_later(counter, change, bytes);
-	} else if (by < 0) {
-		struct record_change told = *change;
-		if (counter->kind == HEAPSPY_RECORD_MMAPPED)
-			owners_take_piece(&counter->owners, bytes, record_change_less, &told);
-		else
-			owners_take_last(&counter->owners, bytes, record_change_less, &told);
-	}
+	else if (by < 0)
+		record_counter_release(counter, change, 0, bytes);
 }
 
 /* ---- reading ------------------------------------------------------------------------ */

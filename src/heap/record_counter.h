@@ -42,6 +42,13 @@ struct record_release {
 	uint64_t bytes;
 };
 
+/* Growth that waits, as it came. */
+struct record_wait {
+	struct record_change change;
+	uint64_t bytes;
+	uint64_t key; /* as in struct owner */
+};
+
 enum { RECORD_WRITERS = 32 };
 
 struct record_counter {
@@ -55,6 +62,11 @@ struct record_counter {
 	struct record_hit *hits;
 	size_t hit_count, hit_capacity;
 	struct owners owners;
+	/* With `holds` growth waits until it is known who keeps it. */
+	bool holds;
+	struct record_wait *waits;
+	size_t wait_count, wait_capacity;
+	uint64_t waiting; /* bytes */
 	/* Of arenas: they are told from one another by address, later. */
 	struct record_release *releases;
 	size_t release_count, release_capacity;
@@ -76,6 +88,15 @@ void record_counter_read(struct record_counter *counter);
 
 /* Tell what changed with the hits so far. */
 void record_counter_settle(struct record_counter *counter);
+
+/* All that waits is charged to one stack; with NULL to those that made it grow. Growth
+ * that began after `until` goes on waiting. */
+void record_counter_charge(struct record_counter *counter, const struct record_change *keeper,
+			   double until);
+
+/* Memory of this key was given back, or, where it is 0, the last that was got. */
+void record_counter_release(struct record_counter *counter, const struct record_change *change,
+			    uint64_t key, uint64_t bytes);
 
 /* In bytes. */
 uint64_t record_counter_now(struct record_counter *counter);

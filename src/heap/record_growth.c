@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap/record_growth.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "heap/record_counter.h"
 #include "heap/record_mappings.h"
 #include "heap/record_owners.h"
+#include "heap/record_territory.h"
 #include "native/glibc.h"
 #include "python/arena_counter.h"
 
@@ -40,6 +42,7 @@ struct record_growth {
 	struct thread_arena *thread_arenas;
 	size_t thread_arena_count;
 	struct record_mappings *mappings;
+	struct record_territory *territory; /* NULL: nothing waits */
 	/* Of the events that are being read. */
 	bool exec, mapped;
 	pid_t mapped_tid;
@@ -149,6 +152,9 @@ static struct heapspy_error *open_watch(struct record_growth *growth)
 	};
 	for (size_t i = 0; i < growth->counter_count; i++)
 		options.addresses[i] = growth->counters[i].address;
+	/* One more, for places: to begin with at a word that is never written. */
+	if (options.count)
+		options.addresses[options.count++] = record->python->address;
 	return watch_open(target_pid(record->heapspy->target),
 			  target_proc_directory(record->heapspy->target), &options,
 			  &growth->watch);
@@ -167,6 +173,11 @@ struct record_growth *record_growth_new(struct record *record, char **ret_why)
 	peek_take_fault(record->python->peek);
 	growth->mappings = record_mappings_new(record);
 	struct heapspy_error *error = open_watch(growth);
+	if (!error && growth->counter_count)
+		growth->territory = record_territory_new(record, growth->watch, growth->counter_count,
+							 growth->has_malloc ? &growth->malloc : NULL);
+	for (size_t i = 0; i < growth->counter_count && growth->territory; i++)
+		growth->counters[i].holds = growth->counters[i].kind != HEAPSPY_RECORD_MMAPPED;
 	for (size_t i = 0; i < growth->counter_count; i++)
 		record_counter_start(&growth->counters[i]);
 	look_at_thread_arenas(growth, true);
@@ -186,6 +197,7 @@ void record_growth_free(struct record_growth *growth)
 {
 	if (!growth)
 		return;
+	record_territory_free(growth->territory);
 	watch_close(growth->watch);
 	for (size_t i = 0; i < growth->counter_count; i++)
 		record_counter_fini(&growth->counters[i]);
@@ -226,6 +238,10 @@ static void take_event(void *context, const struct watch_event *event)
 	struct record_growth *growth = context;
 	switch (event->kind) {
 	case WATCH_HIT:
+		if (record_territory_is(growth->territory, event->address)) {
+			record_territory_hit(growth->territory, event);
+			break;
+		}
 		for (size_t i = 0; i < growth->counter_count; i++)
 			if (growth->counters[i].address == event->address)
 				record_counter_hit(&growth->counters[i], event,
@@ -265,6 +281,21 @@ static bool has_arena(const struct arenas *arenas, uint64_t mapped)
 	return low < arenas->count && arenas->items[low].mapped == mapped;
 }
 
+/* The first growth that has none. */
+static void give_key(struct record_counter *counter, uint64_t key)
+{
+	for (size_t i = 0; i < counter->owners.count; i++)
+		if (!counter->owners.items[i].key) {
+			counter->owners.items[i].key = key;
+			return;
+		}
+	for (size_t i = 0; i < counter->wait_count; i++)
+		if (!counter->waits[i].key) {
+			counter->waits[i].key = key;
+			return;
+		}
+}
+
 /* Those that came belong to whoever made the counter grow, in some order; those that
  * went are taken from their owners. */
 static void resolve_arenas(struct record_growth *growth, struct record_counter *counter)
@@ -274,28 +305,21 @@ static void resolve_arenas(struct record_growth *growth, struct record_counter *
 		arenas_fini(&now);
 		return;
 	}
-	struct owners *owners = &counter->owners;
-	size_t next = 0;
-	for (size_t i = 0; i < now.count; i++) {
-		if (has_arena(&growth->arenas, now.items[i].mapped))
-			continue;
-		while (next < owners->count && owners->items[next].key)
-			next++;
-		if (next < owners->count)
-			owners->items[next].key = now.items[i].mapped;
-	}
+	for (size_t i = 0; i < now.count; i++)
+		if (!has_arena(&growth->arenas, now.items[i].mapped))
+			give_key(counter, now.items[i].mapped);
 	size_t release = 0;
 	for (size_t i = 0; i < growth->arenas.count && release < counter->release_count; i++) {
 		uint64_t mapped = growth->arenas.items[i].mapped;
 		if (has_arena(&now, mapped))
 			continue;
 		struct record_release *one = &counter->releases[release++];
-		owners_take_key(owners, mapped, one->bytes, record_change_less, &one->change);
+		record_counter_release(counter, &one->change, mapped, one->bytes);
 	}
 	/* Came and went since the last look. */
 	for (; release < counter->release_count; release++) {
 		struct record_release *one = &counter->releases[release];
-		owners_take_key(owners, 0, one->bytes, record_change_less, &one->change);
+		record_counter_release(counter, &one->change, 0, one->bytes);
 	}
 	counter->release_count = 0;
 	arenas_fini(&growth->arenas);
@@ -334,6 +358,50 @@ void record_growth_read(struct record_growth *growth, bool *ret_exec)
 	if (growth->mapped)
 		look_at_thread_arenas(growth, false);
 	*ret_exec = growth->exec;
+}
+
+/* Growth that nobody was found to keep for so long is charged to who made it: seconds. */
+#define MOST_WAITING 10.0
+
+static void charge(struct record_growth *growth, const struct record_keeper *keeper, bool kept)
+{
+	struct record_change change = {
+		.record = growth->record, .tid = keeper->tid, .stack = keeper->stack};
+	for (size_t i = 0; i < growth->counter_count; i++)
+		if (growth->counters[i].kind == keeper->kind)
+			record_counter_charge(&growth->counters[i], kept ? &change : NULL,
+					      clock_monotonic());
+}
+
+void record_growth_step(struct record_growth *growth)
+{
+	uint64_t waiting[HEAPSPY_RECORD_COUNTER_COUNT] = {0};
+	double now = clock_monotonic();
+	for (size_t i = 0; i < growth->counter_count; i++) {
+		struct record_counter *counter = &growth->counters[i];
+		waiting[counter->kind] = counter->waiting;
+		if (counter->wait_count && counter->waits[0].change.time < now - MOST_WAITING)
+			record_counter_charge(counter, NULL, now - MOST_WAITING);
+	}
+	struct record_keeper keeper;
+	enum record_territory_end end =
+		record_territory_step(growth->territory, waiting, &keeper);
+	if (end != TERRITORY_NOTHING)
+		charge(growth, &keeper, end == TERRITORY_KEPT);
+}
+
+double record_growth_deadline(const struct record_growth *growth)
+{
+	bool any = false;
+	for (size_t i = 0; i < growth->counter_count; i++)
+		any |= growth->counters[i].waiting > 0;
+	return any ? record_territory_deadline(growth->territory) : HUGE_VAL;
+}
+
+void record_growth_finish(struct record_growth *growth)
+{
+	for (size_t i = 0; i < growth->counter_count; i++)
+		record_counter_charge(&growth->counters[i], NULL, HUGE_VAL);
 }
 
 void record_growth_look(struct record_growth *growth)

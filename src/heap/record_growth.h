@@ -29,6 +29,15 @@ int record_growth_fd(const struct record_growth *growth);
 /* Emit what happened since. *ret_exec: the process became another program. */
 void record_growth_read(struct record_growth *growth, bool *ret_exec);
 
+/* After reading, at least at every tick: find out who keeps what was got. */
+void record_growth_step(struct record_growth *growth);
+
+/* When that is due at the latest: CLOCK_MONOTONIC. */
+double record_growth_deadline(const struct record_growth *growth);
+
+/* At the end: nothing waits any longer. */
+void record_growth_finish(struct record_growth *growth);
+
 /* Once a second or so, and at the end: what is told by no watchpoint. */
 void record_growth_look(struct record_growth *growth);
 

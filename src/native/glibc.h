@@ -70,7 +70,7 @@ struct glibc_counters {
 	uint64_t main;    /* address of main_arena */
 	uint64_t system;  /* of main_arena.system_mem: the heap that brk() made */
 	uint64_t mmapped; /* of mp_.mmapped_mem: chunks with mappings of their own; 0: not found */
-	unsigned next_offset, system_offset; /* in every arena: of the next one, of its size */
+	unsigned next_offset, system_offset, top_offset; /* in every arena */
 };
 
 /* False where the target has no glibc heap, or one that cannot be found. */

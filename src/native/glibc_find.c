@@ -240,6 +240,7 @@ bool glibc_find_counters(struct peek *peek, struct glibc_counters *ret_counters)
 		.main = bins - variant->bins,
 		.next_offset = variant->next,
 		.system_offset = variant->next + SYSTEM_AFTER_NEXT,
+		.top_offset = variant->top,
 	};
 	counters.system = counters.main + counters.system_offset;
 	const struct mapping *data = maps_find(maps, bins);

@@ -109,11 +109,11 @@ static void raise_descriptor_limit(void)
 
 /* ---- opening -------------------------------------------------------------------- */
 
-static int open_event(struct watch *watch, pid_t tid, int cpu, size_t index)
+static struct perf_event_attr attributes(const struct watch *watch, size_t index)
 {
 	const struct watch_options *options = &watch->options;
 	struct perf_event_attr attr = {
-		.size = sizeof(attr),
+		.size = sizeof(struct perf_event_attr),
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_DUMMY,
 		.sample_period = 1,
@@ -140,6 +140,12 @@ static int open_event(struct watch *watch, pid_t tid, int cpu, size_t index)
 		attr.sample_regs_user = REGISTER_MASK;
 		attr.sample_stack_user = options->stack_bytes;
 	}
+	return attr;
+}
+
+static int open_event(struct watch *watch, pid_t tid, int cpu, size_t index)
+{
+	struct perf_event_attr attr = attributes(watch, index);
 	int fd = (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0 && errno == EINVAL && watch->inherit_thread) {
 		watch->inherit_thread = false;
@@ -425,17 +431,31 @@ int watch_fd(const struct watch *watch)
 
 bool watch_move(struct watch *watch, size_t index, uint64_t address)
 {
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = PERF_TYPE_BREAKPOINT,
-		.bp_type = HW_BREAKPOINT_W,
-		.bp_addr = address,
-		.bp_len = HW_BREAKPOINT_LEN_8,
-	};
-	(void)attr;
-	(void)watch;
-	(void)index;
+	uint64_t before = watch->options.addresses[index];
+	watch->options.addresses[index] = address;
+	struct perf_event_attr attr = attributes(watch, index);
+	bool any = false, failed = false;
+	for (size_t i = 0; i < watch->covered_count; i++) {
+		const int *fds = watch->covered[i].fds;
+		for (size_t cpu = 0; fds && cpu < watch->cpu_count; cpu++) {
+			int fd = fds[cpu * watch->event_count + index];
+			if (fd < 0)
+				continue;
+			/* A thread that is ending has none to be moved. */
+			int moved = ioctl(fd, PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attr);
+			any |= moved == 0;
+			failed |= moved < 0 && errno != ESRCH;
+		}
+	}
+	if (any && !failed)
+		return true;
+	watch->options.addresses[index] = before;
 	return false;
+}
+
+size_t watch_breakpoints(const struct watch *watch)
+{
+	return watch->covered_count * watch->cpu_count;
 }
 
 /* ---- visiting ------------------------------------------------------------------------ */

@@ -71,6 +71,9 @@ DEFINE_CLEANUP(struct watch *, watch_close)
 /* Let one of the watchpoints look at another word, in all threads. False: it stays. */
 bool watch_move(struct watch *watch, size_t index, uint64_t address);
 
+/* How many of the kernel's there are for each: moving one takes a system call each. */
+size_t watch_breakpoints(const struct watch *watch);
+
 /* A descriptor that is readable when there is something to be read. */
 int watch_fd(const struct watch *watch);
 
