@@ -168,6 +168,8 @@ static void changed(struct record_counter *counter, const struct record_change *
 void record_counter_read(struct record_counter *counter)
 {
 	uint64_t value;
+	if (!counter->address) /* whoever knows it sets it */
+		return;
 	if (target_read(counter->record->heapspy->target, counter->address, &value,
 			sizeof(value)) == FAULT_NONE)
 		counter->now = value;
@@ -291,6 +293,16 @@ static int64_t share(const struct record_counter *counter, const struct record_w
 	if (counter->kind == HEAPSPY_RECORD_ARENAS && writer && writer->sign)
 		return writer->sign;
 	return change / (int64_t)left;
+}
+
+void record_counter_poll(struct record_counter *counter, const struct record_change *change)
+{
+	record_counter_read(counter);
+	int64_t by = (int64_t)(counter->now - counter->value);
+	if (by == 0 || counter->hit_count)
+		return;
+	changed(counter, change, by);
+	counter->value = counter->now;
 }
 
 void record_counter_settle(struct record_counter *counter)

@@ -54,7 +54,10 @@ enum { RECORD_WRITERS = 32 };
 struct record_counter {
 	struct record *record;
 	enum heapspy_record_counter kind;
-	uint64_t address, unit; /* of the word in the target; bytes that one of it stands for */
+	uint64_t arena;         /* of malloc: its struct malloc_state; 0: none */
+	bool watched;           /* there is a watchpoint, for one thread at least */
+	uint64_t address, unit; /* of the word in the target, 0: not known; bytes that one of it
+	                           stands for */
 	uint64_t value;         /* up to which everything was told */
 	uint64_t now;           /* as it was read after the last event that was taken out */
 	struct record_writer writers[RECORD_WRITERS];
@@ -88,6 +91,9 @@ void record_counter_read(struct record_counter *counter);
 
 /* Tell what changed with the hits so far. */
 void record_counter_settle(struct record_counter *counter);
+
+/* What no watchpoint told of is charged to this. */
+void record_counter_poll(struct record_counter *counter, const struct record_change *change);
 
 /* All that waits is charged to one stack; with NULL to those that made it grow. Growth
  * that began after `until` goes on waiting. */

@@ -2,163 +2,20 @@
 #include "heap/record_growth.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
-#include "heap/record_counter.h"
-#include "heap/record_mappings.h"
-#include "heap/record_owners.h"
-#include "heap/record_territory.h"
-#include "native/glibc.h"
-#include "python/arena_counter.h"
+#include "heap/record_growth_private.h"
 
-enum {
-	STACK_BYTES = 8192,
-	NATIVE_STACK_BYTES = 32768,
-	/* Rounds of taking events out until none came while the counters were read. */
-	DRAIN_ROUNDS = 4,
-	MAX_THREAD_ARENAS = 1024,
-};
+/* Rounds of taking events out until none came while the counters were read. */
+enum { DRAIN_ROUNDS = 4 };
 
-/* A thread arena of malloc: its size is polled whenever memory was mapped. */
-struct thread_arena {
-	uint64_t address, system;
-	struct owners owners;
-};
+/* Growth that nobody was found to keep for so long is charged to who made it: seconds. */
+#define MOST_WAITING 10.0
 
-struct record_growth {
-	struct record *record;
-	struct watch *watch;
-	struct record_counter counters[3]; /* arenas, heap, mmapped: as far as they were found */
-	size_t counter_count;
-	struct arena_counter arena_counter;
-	struct arenas arenas; /* as they were last read */
-	uint64_t arena_bytes;
-	bool has_malloc;
-	struct glibc_counters malloc;
-	struct thread_arena *thread_arenas;
-	size_t thread_arena_count;
-	struct record_mappings *mappings;
-	struct record_territory *territory; /* NULL: nothing waits */
-	/* Of the events that are being read. */
-	bool exec, mapped;
-	pid_t mapped_tid;
-	uint32_t mapped_stack;
-	double mapped_time;
-	size_t hits;
-};
-
-/* ---- thread arenas ----------------------------------------------------------------------- */
-
-static struct thread_arena *thread_arena_at(struct record_growth *growth, uint64_t address)
-{
-	for (size_t i = 0; i < growth->thread_arena_count; i++)
-		if (growth->thread_arenas[i].address == address)
-			return &growth->thread_arenas[i];
-	size_t count = growth->thread_arena_count;
-	struct thread_arena *more = realloc(growth->thread_arenas, (count + 1) * sizeof(*more));
-	if (!more)
-		return NULL;
-	growth->thread_arenas = more;
-	growth->thread_arenas[count] = (struct thread_arena){.address = address};
-	growth->thread_arena_count++;
-	return &growth->thread_arenas[count];
-}
-
-/* What changed is charged to whoever mapped something last. */
-static void look_at_thread_arenas(struct record_growth *growth, bool first)
-{
-	struct record *record = growth->record;
-	struct glibc_arena found[MAX_THREAD_ARENAS];
-	if (!growth->has_malloc)
-		return;
-	peek_forget(record->python->peek);
-	size_t count = glibc_list_arenas(&growth->malloc, record->python->peek, found,
-					 MAX_THREAD_ARENAS);
-	for (size_t i = 0; i < count; i++) {
-		struct thread_arena *arena = thread_arena_at(growth, found[i].address);
-		if (!arena)
-			return;
-		int64_t change = (int64_t)(found[i].system - arena->system);
-		arena->system = found[i].system;
-		if (first || change == 0)
-			continue;
-		struct record_change told = {
-			.record = record,
-			.kind = HEAPSPY_RECORD_HEAP,
-			.time = growth->mapped_time ?: clock_monotonic(),
-			.tid = growth->mapped_tid,
-			.stack = growth->mapped_stack,
-		};
-		if (change > 0) {
-			owners_add(&arena->owners, 0, (uint64_t)change, told.stack);
-			record_change_more(&told, (uint64_t)change);
-		} else {
-			owners_take_last(&arena->owners, (uint64_t)-change, record_change_less, &told);
-		}
-	}
-}
-
-/* ---- finding the counters ---------------------------------------------------------- */
-
-static struct record_counter *add_counter(struct record_growth *growth,
-					  enum heapspy_record_counter kind, uint64_t address,
-					  uint64_t unit)
-{
-	struct record_counter *counter = &growth->counters[growth->counter_count++];
-	record_counter_init(counter, growth->record, kind, address, unit);
-	return counter;
-}
-
-static void find_arenas(struct record_growth *growth, char *why, size_t size)
-{
-	struct python *python = growth->record->python;
-	if (obmalloc_arenas(python, &growth->arenas) != FAULT_NONE || growth->arenas.count == 0) {
-		snprintf(why, size, "pymalloc is not in use");
-		return;
-	}
-	growth->arena_bytes = arena_bytes(python, &growth->arenas);
-	growth->arena_counter = arena_counter_find(python, &growth->arenas);
-	if (growth->arena_counter.count)
-		add_counter(growth, HEAPSPY_RECORD_ARENAS, growth->arena_counter.candidates[0],
-			    growth->arena_bytes);
-	else
-		snprintf(why, size, "pymalloc's counter of arenas was not found");
-}
-
-static void find_malloc(struct record_growth *growth, char *why, size_t size)
-{
-	growth->has_malloc = glibc_find_counters(growth->record->python->peek, &growth->malloc);
-	if (!growth->has_malloc) {
-		snprintf(why, size, "there is no malloc of glibc's");
-		return;
-	}
-	add_counter(growth, HEAPSPY_RECORD_HEAP, growth->malloc.system, 1);
-	if (growth->malloc.mmapped)
-		add_counter(growth, HEAPSPY_RECORD_MMAPPED, growth->malloc.mmapped, 1);
-	else
-		snprintf(why, size, "malloc's counter of mapped chunks was not found");
-}
-
-static struct heapspy_error *open_watch(struct record_growth *growth)
-{
-	struct record *record = growth->record;
-	struct watch_options options = {
-		.count = growth->counter_count,
-		.stack_bytes = record->options.native ? NATIVE_STACK_BYTES : STACK_BYTES,
-	};
-	for (size_t i = 0; i < growth->counter_count; i++)
-		options.addresses[i] = growth->counters[i].address;
-	/* One more, for places: to begin with at a word that is never written. */
-	if (options.count)
-		options.addresses[options.count++] = record->python->address;
-	return watch_open(target_pid(record->heapspy->target),
-			  target_proc_directory(record->heapspy->target), &options,
-			  &growth->watch);
-}
+/* Thread arenas of malloc lie in heaps that are aligned to this: HEAP_MAX_SIZE. */
+#define HEAP_ALIGNMENT (UINT64_C(64) << 20)
 
 struct record_growth *record_growth_new(struct record *record, char **ret_why)
 {
@@ -166,30 +23,8 @@ struct record_growth *record_growth_new(struct record *record, char **ret_why)
 	if (!growth)
 		return NULL;
 	growth->record = record;
-	char arenas[128] = "", malloc[128] = "";
-	peek_forget(record->python->peek);
-	find_arenas(growth, arenas, sizeof(arenas));
-	find_malloc(growth, malloc, sizeof(malloc));
-	peek_take_fault(record->python->peek);
 	growth->mappings = record_mappings_new(record);
-	struct heapspy_error *error = open_watch(growth);
-	if (!error && growth->counter_count)
-		growth->territory = record_territory_new(record, growth->watch, growth->counter_count,
-							 growth->has_malloc ? &growth->malloc : NULL);
-	for (size_t i = 0; i < growth->counter_count && growth->territory; i++)
-		growth->counters[i].holds = growth->counters[i].kind != HEAPSPY_RECORD_MMAPPED;
-	for (size_t i = 0; i < growth->counter_count; i++)
-		record_counter_start(&growth->counters[i]);
-	look_at_thread_arenas(growth, true);
-	*ret_why = NULL;
-	int length = 0;
-	if (error)
-		length = asprintf(ret_why, "%s", error->why ?: error->what);
-	else if (*arenas || *malloc)
-		length = asprintf(ret_why, "%s%s%s", arenas, *arenas && *malloc ? "; " : "", malloc);
-	if (length < 0)
-		*ret_why = NULL;
-	heapspy_error_free(error);
+	growth_find(growth, ret_why);
 	return growth;
 }
 
@@ -199,11 +34,11 @@ void record_growth_free(struct record_growth *growth)
 		return;
 	record_territory_free(growth->territory);
 	watch_close(growth->watch);
-	for (size_t i = 0; i < growth->counter_count; i++)
-		record_counter_fini(&growth->counters[i]);
-	for (size_t i = 0; i < growth->thread_arena_count; i++)
-		owners_fini(&growth->thread_arenas[i].owners);
-	free(growth->thread_arenas);
+	for (size_t i = 0; i < growth->counter_count; i++) {
+		record_counter_fini(growth->counters[i]);
+		free(growth->counters[i]);
+	}
+	free(growth->counters);
 	arenas_fini(&growth->arenas);
 	record_mappings_free(growth->mappings);
 	free(growth);
@@ -233,27 +68,64 @@ static uint32_t stack_of(struct record_growth *growth, const struct watch_event 
 	return record_stacks_take(record->stacks, thread ? thread->state : 0, event);
 }
 
+static void take_hit(struct record_growth *growth, const struct watch_event *event)
+{
+	if (record_territory_is(growth->territory, event->address)) {
+		record_territory_hit(growth->territory, event);
+		return;
+	}
+	for (size_t i = 0; i < growth->counter_count; i++) {
+		struct record_counter *counter = growth->counters[i];
+		if (counter->address != event->address)
+			continue;
+		counter->watched = true;
+		record_counter_hit(counter, event, stack_of(growth, event));
+		growth->hits++;
+	}
+}
+
+/* Memory for an arena of malloc is mapped by the thread that uses it: from now on it is
+ * watched for that. A heap begins with the address of its arena: struct heap_info. */
+static void watch_malloc(struct record_growth *growth, const struct watch_event *event)
+{
+	struct peek *peek = growth->record->python->peek;
+	uint64_t arena = 0;
+	if (!growth->has_malloc)
+		return;
+	if (strcmp(event->path, "[heap]") == 0) {
+		arena = growth->malloc.main;
+	} else if (strcmp(event->path, "//anon") == 0) {
+		uint64_t heap = event->address & ~(HEAP_ALIGNMENT - 1);
+		uint64_t named = peek_u64(peek, heap);
+		/* It is in the first of its heaps; those that follow name it as well. */
+		bool fits = peek_take_fault(peek) == FAULT_NONE && named % 16 == 0 &&
+			    named % HEAP_ALIGNMENT <= 64 && named > HEAP_ALIGNMENT;
+		uint64_t next = fits ? peek_u64(peek, named + growth->malloc.next_offset) : 0;
+		if (fits && next && peek_take_fault(peek) == FAULT_NONE)
+			arena = named;
+	}
+	struct record_counter *counter = arena ? growth_malloc_counter(growth, arena) : NULL;
+	if (counter)
+		watch_thread(growth->watch, event->tid, counter->address);
+}
+
 static void take_event(void *context, const struct watch_event *event)
 {
 	struct record_growth *growth = context;
 	switch (event->kind) {
 	case WATCH_HIT:
-		if (record_territory_is(growth->territory, event->address)) {
-			record_territory_hit(growth->territory, event);
-			break;
-		}
-		for (size_t i = 0; i < growth->counter_count; i++)
-			if (growth->counters[i].address == event->address)
-				record_counter_hit(&growth->counters[i], event,
-						   stack_of(growth, event));
-		growth->hits++;
+		take_hit(growth, event);
 		break;
 	case WATCH_MAPPED:
 		growth->mapped = true;
-		growth->mapped_tid = event->tid;
-		growth->mapped_time = event->time;
-		growth->mapped_stack = stack_of(growth, event);
-		record_mappings_add(growth->mappings, event, growth->mapped_stack);
+		growth->last_mapped = (struct record_change){
+			.record = growth->record,
+			.time = event->time,
+			.tid = event->tid,
+			.stack = stack_of(growth, event),
+		};
+		record_mappings_add(growth->mappings, event, growth->last_mapped.stack);
+		watch_malloc(growth, event);
 		break;
 	case WATCH_EXEC:
 		growth->exec = true;
@@ -298,20 +170,16 @@ static void give_key(struct record_counter *counter, uint64_t key)
 
 /* Those that came belong to whoever made the counter grow, in some order; those that
  * went are taken from their owners. */
-static void resolve_arenas(struct record_growth *growth, struct record_counter *counter)
+static void match_arenas(struct record_counter *counter, const struct arenas *before,
+			 const struct arenas *now)
 {
-	struct arenas now = {0};
-	if (obmalloc_arenas(growth->record->python, &now) != FAULT_NONE) {
-		arenas_fini(&now);
-		return;
-	}
-	for (size_t i = 0; i < now.count; i++)
-		if (!has_arena(&growth->arenas, now.items[i].mapped))
-			give_key(counter, now.items[i].mapped);
+	for (size_t i = 0; i < now->count; i++)
+		if (!has_arena(before, now->items[i].mapped))
+			give_key(counter, now->items[i].mapped);
 	size_t release = 0;
-	for (size_t i = 0; i < growth->arenas.count && release < counter->release_count; i++) {
-		uint64_t mapped = growth->arenas.items[i].mapped;
-		if (has_arena(&now, mapped))
+	for (size_t i = 0; i < before->count && release < counter->release_count; i++) {
+		uint64_t mapped = before->items[i].mapped;
+		if (has_arena(now, mapped))
 			continue;
 		struct record_release *one = &counter->releases[release++];
 		record_counter_release(counter, &one->change, mapped, one->bytes);
@@ -322,6 +190,24 @@ static void resolve_arenas(struct record_growth *growth, struct record_counter *
 		record_counter_release(counter, &one->change, 0, one->bytes);
 	}
 	counter->release_count = 0;
+}
+
+void growth_read_arenas(struct record_growth *growth)
+{
+	struct record_counter *counter = growth->arena_counter;
+	struct arenas now = {0};
+	peek_forget(growth->record->python->peek);
+	if (obmalloc_arenas(growth->record->python, &now) != FAULT_NONE) {
+		arenas_fini(&now);
+		return;
+	}
+	growth->changed |= now.count != growth->arenas.count;
+	if (!counter->address) {
+		counter->now = now.count;
+		growth->last_mapped.kind = HEAPSPY_RECORD_ARENAS;
+		record_counter_poll(counter, &growth->last_mapped);
+	}
+	match_arenas(counter, &growth->arenas, &now);
 	arenas_fini(&growth->arenas);
 	growth->arenas = now;
 }
@@ -333,12 +219,23 @@ static void drain(struct record_growth *growth)
 	for (int i = 0; i < DRAIN_ROUNDS; i++) {
 		growth->hits = 0;
 		watch_read(growth->watch, take_event, growth);
-		if (growth->hits == 0 && i > 0)
-			break;
-		for (size_t j = 0; j < growth->counter_count; j++)
-			record_counter_read(&growth->counters[j]);
 		if (growth->hits == 0)
 			break;
+		for (size_t j = 0; j < growth->counter_count; j++)
+			if (growth->counters[j]->hit_count)
+				record_counter_read(growth->counters[j]);
+	}
+}
+
+/* What nothing told of is charged to whoever mapped something last. */
+static void poll_malloc(struct record_growth *growth, bool watched)
+{
+	for (size_t i = 0; i < growth->counter_count; i++) {
+		struct record_counter *counter = growth->counters[i];
+		if (!counter->arena || counter->watched != watched)
+			continue;
+		growth->last_mapped.kind = HEAPSPY_RECORD_HEAP;
+		record_counter_poll(counter, &growth->last_mapped);
 	}
 }
 
@@ -348,90 +245,78 @@ void record_growth_read(struct record_growth *growth, bool *ret_exec)
 		return;
 	growth->mapped = false;
 	drain(growth);
-	for (size_t i = 0; i < growth->counter_count; i++) {
-		struct record_counter *counter = &growth->counters[i];
-		bool written = counter->hit_count > 0;
-		record_counter_settle(counter);
-		if (written && counter->kind == HEAPSPY_RECORD_ARENAS)
-			resolve_arenas(growth, counter);
-	}
+	bool arenas = growth->arena_counter && growth->arena_counter->hit_count;
+	for (size_t i = 0; i < growth->counter_count; i++)
+		record_counter_settle(growth->counters[i]);
+	/* What cannot be watched yet is looked at when something was mapped. */
+	bool unknown = growth->arena_counter && !growth->arena_counter->address;
+	if (arenas || (unknown && growth->mapped))
+		growth_read_arenas(growth);
+	if (unknown && growth->mapped)
+		growth_prove(growth);
 	if (growth->mapped)
-		look_at_thread_arenas(growth, false);
+		poll_malloc(growth, false);
 	*ret_exec = growth->exec;
 }
 
-/* Growth that nobody was found to keep for so long is charged to who made it: seconds. */
-#define MOST_WAITING 10.0
-
-static void charge(struct record_growth *growth, const struct record_keeper *keeper, bool kept)
+static void charge(const struct record_keeper *keeper, bool kept)
 {
-	struct record_change change = {
-		.record = growth->record, .tid = keeper->tid, .stack = keeper->stack};
-	for (size_t i = 0; i < growth->counter_count; i++)
-		if (growth->counters[i].kind == keeper->kind)
-			record_counter_charge(&growth->counters[i], kept ? &change : NULL,
-					      clock_monotonic());
+	struct record_change change = {.tid = keeper->tid, .stack = keeper->stack};
+	record_counter_charge(keeper->counter, kept ? &change : NULL, HUGE_VAL);
 }
 
 void record_growth_step(struct record_growth *growth)
 {
-	uint64_t waiting[HEAPSPY_RECORD_COUNTER_COUNT] = {0};
 	double now = clock_monotonic();
 	for (size_t i = 0; i < growth->counter_count; i++) {
-		struct record_counter *counter = &growth->counters[i];
-		waiting[counter->kind] = counter->waiting;
+		struct record_counter *counter = growth->counters[i];
 		if (counter->wait_count && counter->waits[0].change.time < now - MOST_WAITING)
 			record_counter_charge(counter, NULL, now - MOST_WAITING);
 	}
 	struct record_keeper keeper;
-	enum record_territory_end end =
-		record_territory_step(growth->territory, waiting, &keeper);
+	enum record_territory_end end = record_territory_step(
+		growth->territory, growth->counters, growth->counter_count, &keeper);
 	if (end != TERRITORY_NOTHING)
-		charge(growth, &keeper, end == TERRITORY_KEPT);
+		charge(&keeper, end == TERRITORY_KEPT);
 }
 
 double record_growth_deadline(const struct record_growth *growth)
 {
 	bool any = false;
 	for (size_t i = 0; i < growth->counter_count; i++)
-		any |= growth->counters[i].waiting > 0;
+		any |= growth->counters[i]->waiting > 0;
 	return any ? record_territory_deadline(growth->territory) : HUGE_VAL;
 }
 
 void record_growth_finish(struct record_growth *growth)
 {
 	for (size_t i = 0; i < growth->counter_count; i++)
-		record_counter_charge(&growth->counters[i], NULL, HUGE_VAL);
+		record_counter_charge(growth->counters[i], NULL, HUGE_VAL);
 }
 
 void record_growth_look(struct record_growth *growth)
 {
 	if (!growth->watch)
 		return;
-	look_at_thread_arenas(growth, false);
+	if (growth->arena_counter && !growth->arena_counter->address)
+		growth_read_arenas(growth);
+	poll_malloc(growth, false);
+	poll_malloc(growth, true);
 	record_mappings_look(growth->mappings, growth->has_malloc);
 }
 
-static uint64_t value_of(struct record_growth *growth, enum heapspy_record_counter kind)
-{
-	for (size_t i = 0; i < growth->counter_count; i++)
-		if (growth->counters[i].kind == kind)
-			return record_counter_now(&growth->counters[i]);
-	return HEAPSPY_UNKNOWN;
-}
+/* ---- totals ---------------------------------------------------------------------------------- */
 
 uint64_t record_growth_arenas(struct record_growth *growth)
 {
-	return value_of(growth, HEAPSPY_RECORD_ARENAS);
+	return growth->arena_counter ? record_counter_now(growth->arena_counter) : HEAPSPY_UNKNOWN;
 }
 
 uint64_t record_growth_heap(struct record_growth *growth)
 {
-	uint64_t heap = value_of(growth, HEAPSPY_RECORD_HEAP);
-	uint64_t mmapped = value_of(growth, HEAPSPY_RECORD_MMAPPED);
-	if (heap == HEAPSPY_UNKNOWN)
-		return heap;
-	for (size_t i = 0; i < growth->thread_arena_count; i++)
-		heap += growth->thread_arenas[i].system;
-	return mmapped == HEAPSPY_UNKNOWN ? heap : heap + mmapped;
+	uint64_t bytes = growth->has_malloc ? 0 : HEAPSPY_UNKNOWN;
+	for (size_t i = 0; i < growth->counter_count; i++)
+		if (growth->counters[i] != growth->arena_counter)
+			bytes += record_counter_now(growth->counters[i]);
+	return bytes;
 }

@@ -60,7 +60,8 @@ struct record_territory {
 	bool useless;     /* it cannot be moved */
 	/* The place that is watched. */
 	bool armed;
-	enum heapspy_record_counter kind;
+	struct record_counter *counter;
+	size_t turn; /* of the counters */
 	uint64_t address, boundary; /* boundary: a chunk of malloc begins there, before it */
 	double start, written, passed, pause_until;
 	unsigned hits;
@@ -154,7 +155,7 @@ static bool choose_in_arenas(struct record_territory *territory)
 static uint64_t top_of(struct record_territory *territory)
 {
 	struct peek *peek = territory->record->python->peek;
-	uint64_t top = peek_u64(peek, territory->malloc->main + territory->malloc->top_offset);
+	uint64_t top = peek_u64(peek, territory->counter->arena + territory->malloc->top_offset);
 	return peek_take_fault(peek) == FAULT_NONE ? top : 0;
 }
 
@@ -190,14 +191,15 @@ static void disarm(struct record_territory *territory)
 		watch_move(territory->watch, territory->index, territory->nowhere);
 }
 
-static void arm(struct record_territory *territory, enum heapspy_record_counter kind)
+static void arm(struct record_territory *territory, struct record_counter *counter)
 {
+	territory->counter = counter;
 	peek_forget(territory->record->python->peek);
 	if (watch_breakpoints(territory->watch) > MOST_BREAKPOINTS)
 		return;
 	bool found = territory->probing		     ? choose_at_top(territory)
-		     : kind == HEAPSPY_RECORD_ARENAS ? choose_in_arenas(territory)
-						     : choose_in_heap(territory);
+		     : !counter->arena ? choose_in_arenas(territory)
+				       : choose_in_heap(territory);
 	peek_take_fault(territory->record->python->peek);
 	territory->pause_until = clock_monotonic() + REST;
 	if (!found)
@@ -207,7 +209,6 @@ static void arm(struct record_territory *territory, enum heapspy_record_counter 
 		return;
 	}
 	territory->armed = true;
-	territory->kind = kind;
 	territory->start = clock_monotonic();
 	territory->written = territory->passed = 0;
 	territory->hits = 0;
@@ -249,7 +250,7 @@ static void take_hit(struct record_territory *territory)
 	const struct record_thread *thread =
 		record_threads_find(&record->threads, territory->event.tid);
 	territory->keeper = (struct record_keeper){
-		.kind = territory->kind,
+		.counter = territory->counter,
 		.time = territory->event.time,
 		.tid = territory->event.tid,
 		.stack = record_stacks_take(record->stacks, thread ? thread->state : 0,
@@ -319,8 +320,7 @@ static uint64_t used_chunk(struct record_territory *territory)
 static bool is_used(struct record_territory *territory)
 {
 	peek_forget(territory->record->python->peek);
-	return territory->kind == HEAPSPY_RECORD_ARENAS ? is_used_block(territory)
-							: used_chunk(territory) != 0;
+	return territory->counter->arena ? used_chunk(territory) != 0 : is_used_block(territory);
 }
 
 /* ---- from one place to the next ------------------------------------------------------------- */
@@ -328,7 +328,7 @@ static bool is_used(struct record_territory *territory)
 /* Size of a chunk in use that was never written: a buffer that waits to be filled. */
 static uint64_t silent_size(struct record_territory *territory, double now)
 {
-	if (territory->kind != HEAPSPY_RECORD_HEAP)
+	if (!territory->counter->arena)
 		return 0;
 	peek_forget(territory->record->python->peek);
 	if (!territory->passed) {
@@ -348,7 +348,7 @@ static void probe(struct record_territory *territory, uint64_t wanted)
 {
 	territory->probing = true;
 	territory->wanted = wanted;
-	arm(territory, HEAPSPY_RECORD_HEAP);
+	arm(territory, territory->counter);
 	if (!territory->armed)
 		territory->probing = false;
 }
@@ -362,6 +362,7 @@ static enum record_territory_end ask_for(struct record_territory *territory, uin
 	disarm(territory);
 	if (maker->size == size && now - maker->keeper.time < REMEMBERED) {
 		territory->keeper = maker->keeper;
+		territory->keeper.counter = territory->counter;
 		probe(territory, 0);
 		return TERRITORY_KEPT;
 	}
@@ -405,7 +406,7 @@ static enum record_territory_end look_at(struct record_territory *territory)
 	}
 	if (territory->hits == 0) {
 		uint64_t size = silent_size(territory, now);
-		territory->keeper = (struct record_keeper){.kind = territory->kind, .time = now};
+		territory->keeper = (struct record_keeper){.counter = territory->counter, .time = now};
 		if (size)
 			return ask_for(territory, size, now);
 		if (now - territory->start > MOST_UNTAKEN)
@@ -423,10 +424,9 @@ static enum record_territory_end look_at(struct record_territory *territory)
 	return TERRITORY_NOTHING;
 }
 
-enum record_territory_end
-record_territory_step(struct record_territory *territory,
-		      const uint64_t waiting[HEAPSPY_RECORD_COUNTER_COUNT],
-		      struct record_keeper *ret_keeper)
+enum record_territory_end record_territory_step(struct record_territory *territory,
+						struct record_counter *const *counters, size_t count,
+						struct record_keeper *ret_keeper)
 {
 	if (!territory || territory->useless)
 		return TERRITORY_NOTHING;
@@ -440,12 +440,13 @@ record_territory_step(struct record_territory *territory,
 	if (clock_monotonic() < territory->pause_until)
 		return end;
 	/* In turn. */
-	bool arenas = waiting[HEAPSPY_RECORD_ARENAS] >= LEAST_WAITING;
-	bool heap = waiting[HEAPSPY_RECORD_HEAP] >= LEAST_WAITING;
-	if (arenas && (!heap || territory->kind == HEAPSPY_RECORD_HEAP))
-		arm(territory, HEAPSPY_RECORD_ARENAS);
-	else if (heap)
-		arm(territory, HEAPSPY_RECORD_HEAP);
+	for (size_t i = 0; i < count; i++) {
+		struct record_counter *counter = counters[++territory->turn % count];
+		if (!counter->holds || counter->waiting < LEAST_WAITING)
+			continue;
+		arm(territory, counter);
+		break;
+	}
 	return end;
 }
 

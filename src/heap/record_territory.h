@@ -11,6 +11,7 @@
 #ifndef HEAP_RECORD_TERRITORY_H
 #define HEAP_RECORD_TERRITORY_H
 
+#include "heap/record_counter.h"
 #include "heap/record_private.h"
 #include "native/glibc.h"
 #include "native/watch.h"
@@ -25,7 +26,7 @@ enum record_territory_end {
 };
 
 struct record_keeper {
-	enum heapspy_record_counter kind;
+	struct record_counter *counter; /* whose growth it is charged with */
 	double time; /* CLOCK_MONOTONIC */
 	pid_t tid;
 	uint32_t stack;
@@ -41,12 +42,11 @@ void record_territory_free(struct record_territory *territory);
 bool record_territory_is(const struct record_territory *territory, uint64_t address);
 void record_territory_hit(struct record_territory *territory, const struct watch_event *event);
 
-/* After events were taken out, and at least at every tick. `waiting`: bytes of each counter
- * that wait for somebody to be charged to. */
-enum record_territory_end
-record_territory_step(struct record_territory *territory,
-		      const uint64_t waiting[HEAPSPY_RECORD_COUNTER_COUNT],
-		      struct record_keeper *ret_keeper);
+/* After events were taken out, and at least at every tick. The counters must outlive it:
+ * what waits at them is to be charged to somebody. */
+enum record_territory_end record_territory_step(struct record_territory *territory,
+						struct record_counter *const *counters, size_t count,
+						struct record_keeper *ret_keeper);
 
 /* When it should be called again at the latest: CLOCK_MONOTONIC. */
 double record_territory_deadline(const struct record_territory *territory);

@@ -41,6 +41,13 @@ struct covered {
 	int *fds;
 };
 
+/* A word that one thread is watched for: an event for each CPU. */
+struct personal {
+	pid_t tid;
+	uint64_t address;
+	int *fds;
+};
+
 /* A record that was taken out of a ring. */
 struct record {
 	uint64_t time;
@@ -57,6 +64,8 @@ struct watch {
 	struct perf_ring *rings;
 	struct covered *covered;
 	size_t covered_count;
+	struct personal *personal;
+	size_t personal_count;
 	int epoll;
 	bool inherit_thread; /* the kernel knows of it: Linux 5.13 */
 	/* What was taken out and not yet visited. */
@@ -109,6 +118,18 @@ static void raise_descriptor_limit(void)
 
 /* ---- opening -------------------------------------------------------------------- */
 
+static void set_breakpoint(const struct watch *watch, struct perf_event_attr *attr, uint64_t address)
+{
+	attr->type = PERF_TYPE_BREAKPOINT;
+	attr->config = 0;
+	attr->bp_type = HW_BREAKPOINT_W;
+	attr->bp_addr = address;
+	attr->bp_len = HW_BREAKPOINT_LEN_8;
+	attr->sample_type |= PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
+	attr->sample_regs_user = REGISTER_MASK;
+	attr->sample_stack_user = watch->options.stack_bytes;
+}
+
 static struct perf_event_attr attributes(const struct watch *watch, size_t index)
 {
 	const struct watch_options *options = &watch->options;
@@ -130,16 +151,8 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 	};
 	/* One of them tells of all else as well. */
 	attr.mmap = attr.mmap2 = attr.mmap_data = attr.task = attr.comm = attr.comm_exec = index == 0;
-	if (options->count) {
-		attr.type = PERF_TYPE_BREAKPOINT;
-		attr.config = 0;
-		attr.bp_type = HW_BREAKPOINT_W;
-		attr.bp_addr = options->addresses[index];
-		attr.bp_len = HW_BREAKPOINT_LEN_8;
-		attr.sample_type |= PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
-		attr.sample_regs_user = REGISTER_MASK;
-		attr.sample_stack_user = options->stack_bytes;
-	}
+	if (options->count)
+		set_breakpoint(watch, &attr, options->addresses[index]);
 	return attr;
 }
 
@@ -207,8 +220,21 @@ static bool add_covered(struct watch *watch, pid_t tid, int *fds)
 	return true;
 }
 
+static void close_personal(struct watch *watch, size_t at)
+{
+	int *fds = watch->personal[at].fds;
+	for (size_t cpu = 0; cpu < watch->cpu_count; cpu++)
+		if (fds[cpu] >= 0)
+			close(fds[cpu]);
+	free(fds);
+	watch->personal[at] = watch->personal[--watch->personal_count];
+}
+
 static void forget(struct watch *watch, pid_t tid)
 {
+	for (size_t i = watch->personal_count; i-- > 0;)
+		if (watch->personal[i].tid == tid)
+			close_personal(watch, i);
 	for (size_t i = 0; i < watch->covered_count; i++) {
 		struct covered *one = &watch->covered[i];
 		/* The rings of events are needed for as long as others write to them. */
@@ -415,6 +441,9 @@ void watch_close(struct watch *watch)
 	for (size_t i = 0; watch->rings && i < watch->cpu_count; i++)
 		perf_ring_close(&watch->rings[i]);
 	closep(&watch->epoll);
+	while (watch->personal_count)
+		close_personal(watch, watch->personal_count - 1);
+	free(watch->personal);
 	free(watch->covered);
 	free(watch->rings);
 	free(watch->owners);
@@ -422,6 +451,44 @@ void watch_close(struct watch *watch)
 	free(watch->records);
 	free(watch->bytes);
 	free(watch);
+}
+
+bool watch_thread(struct watch *watch, pid_t tid, uint64_t address)
+{
+	for (size_t i = 0; i < watch->personal_count; i++) {
+		if (watch->personal[i].tid != tid)
+			continue;
+		if (watch->personal[i].address == address)
+			return true;
+		close_personal(watch, i);
+		break;
+	}
+	struct personal *more =
+		realloc(watch->personal, (watch->personal_count + 1) * sizeof(*more));
+	int *fds = malloc(watch->cpu_count * sizeof(*fds));
+	if (more)
+		watch->personal = more;
+	if (!more || !fds) {
+		free(fds);
+		return false;
+	}
+	struct perf_event_attr attr = attributes(watch, 0);
+	attr.mmap = attr.mmap2 = attr.mmap_data = attr.task = attr.comm = attr.comm_exec = 0;
+	attr.inherit = attr.inherit_thread = 0;
+	set_breakpoint(watch, &attr, address);
+	bool any = false;
+	for (size_t cpu = 0; cpu < watch->cpu_count; cpu++) {
+		fds[cpu] = watch->owners[cpu] < 0
+				   ? -1
+				   : (int)syscall(SYS_perf_event_open, &attr, tid, watch->cpus[cpu],
+						  -1, PERF_FLAG_FD_CLOEXEC);
+		if (fds[cpu] >= 0)
+			any |= ioctl(fds[cpu], PERF_EVENT_IOC_SET_OUTPUT, watch->owners[cpu]) == 0;
+	}
+	watch->personal[watch->personal_count++] = (struct personal){tid, address, fds};
+	if (!any)
+		close_personal(watch, watch->personal_count - 1);
+	return any;
 }
 
 int watch_fd(const struct watch *watch)

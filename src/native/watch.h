@@ -56,7 +56,7 @@ struct watch;
 
 struct watch_options {
 	uint64_t addresses[WATCH_MAX]; /* of words of 8 bytes, aligned */
-	size_t count;
+	size_t count; /* less than WATCH_MAX where watch_thread() is to work */
 	unsigned stack_bytes; /* of stack to be delivered, a multiple of 8 */
 };
 
@@ -67,6 +67,10 @@ struct heapspy_error *watch_open(pid_t pid, int proc, const struct watch_options
 				 struct watch **ret_watch);
 void watch_close(struct watch *watch);
 DEFINE_CLEANUP(struct watch *, watch_close)
+
+/* Let one thread be watched for one more word, in place of the one that was asked for
+ * before: for what only it writes. False: it cannot be. */
+bool watch_thread(struct watch *watch, pid_t tid, uint64_t address);
 
 /* Let one of the watchpoints look at another word, in all threads. False: it stays. */
 bool watch_move(struct watch *watch, size_t index, uint64_t address);
