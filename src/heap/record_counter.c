@@ -6,6 +6,8 @@
 
 #include <heapspy/memory.h>
 
+#include "base/clock.h"
+
 /* A register that held the value so often, of all times that were seen, holds it. */
 enum { SEEN_LEAST = 2, PERCENT = 90 };
 
@@ -95,9 +97,47 @@ static bool hold(struct record_counter *counter, const struct record_change *cha
 	return true;
 }
 
-void record_counter_charge(struct record_counter *counter, const struct record_change *keeper,
-			   double until)
+void record_counter_keep(struct record_counter *counter, pid_t tid, uint32_t stack)
 {
+	size_t at = counter->keeper_count++ % RECORD_KEEPERS;
+	counter->keepers[at] = (struct record_change){.tid = tid, .stack = stack};
+}
+
+/* Pieces of what waits, in order, go to the keepers, the same to each. */
+static void charge_keepers(struct record_counter *counter)
+{
+	size_t keepers = counter->keeper_count < RECORD_KEEPERS ? counter->keeper_count
+								: RECORD_KEEPERS;
+	uint64_t share = counter->waiting / keepers, room = share;
+	/* Arenas are told from one another: a piece of them is a whole one. */
+	size_t at = 0;
+	for (size_t i = 0; i < counter->wait_count; i++) {
+		struct record_wait wait = counter->waits[i];
+		while (wait.bytes) {
+			bool last = at + 1 == keepers;
+			uint64_t part = last || counter->unit > 1 || wait.bytes < room ? wait.bytes : room;
+			wait.change.tid = counter->keepers[at].tid;
+			wait.change.stack = counter->keepers[at].stack;
+			if (part)
+				more(counter, &wait.change, wait.key, part);
+			wait.bytes -= part;
+			room = part < room ? room - part : 0;
+			if (room == 0 && !last) {
+				at++;
+				room = share;
+			}
+		}
+	}
+	counter->wait_count = counter->keeper_count = 0;
+	counter->waiting = 0;
+}
+
+void record_counter_charge(struct record_counter *counter, double until)
+{
+	if (counter->keeper_count && counter->wait_count) {
+		charge_keepers(counter);
+		return;
+	}
 	size_t kept = 0;
 	for (size_t i = 0; i < counter->wait_count; i++) {
 		struct record_wait wait = counter->waits[i];
@@ -106,10 +146,6 @@ void record_counter_charge(struct record_counter *counter, const struct record_c
 			continue;
 		}
 		counter->waiting -= wait.bytes;
-		if (keeper) {
-			wait.change.tid = keeper->tid;
-			wait.change.stack = keeper->stack;
-		}
 		more(counter, &wait.change, wait.key, wait.bytes);
 	}
 	counter->wait_count = kept;
@@ -155,6 +191,8 @@ void record_counter_release(struct record_counter *counter, const struct record_
 static void changed(struct record_counter *counter, const struct record_change *change, int64_t by)
 {
 	uint64_t bytes = (uint64_t)(by < 0 ? -by : by) * counter->unit;
+	if (by > 0)
+		counter->grown = clock_monotonic();
 	if (by > 0 && !(counter->holds && hold(counter, change, bytes)))
 		more(counter, change, 0, bytes);
 	else if (by < 0 && counter->kind == HEAPSPY_RECORD_ARENAS)

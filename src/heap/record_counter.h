@@ -49,7 +49,7 @@ struct record_wait {
 	uint64_t key; /* as in struct owner */
 };
 
-enum { RECORD_WRITERS = 32 };
+enum { RECORD_WRITERS = 32, RECORD_KEEPERS = 16 };
 
 struct record_counter {
 	struct record *record;
@@ -70,6 +70,9 @@ struct record_counter {
 	struct record_wait *waits;
 	size_t wait_count, wait_capacity;
 	uint64_t waiting; /* bytes */
+	double grown;     /* when it grew last: CLOCK_MONOTONIC; 0: it never did */
+	struct record_change keepers[RECORD_KEEPERS]; /* the last ones */
+	size_t keeper_count;
 	/* Of arenas: they are told from one another by address, later. */
 	struct record_release *releases;
 	size_t release_count, release_capacity;
@@ -95,10 +98,13 @@ void record_counter_settle(struct record_counter *counter);
 /* What no watchpoint told of is charged to this. */
 void record_counter_poll(struct record_counter *counter, const struct record_change *change);
 
-/* All that waits is charged to one stack; with NULL to those that made it grow. Growth
- * that began after `until` goes on waiting. */
-void record_counter_charge(struct record_counter *counter, const struct record_change *keeper,
-			   double until);
+/* Somebody keeps what it got: what waits, and what comes next, is charged to those that
+ * were found since it was charged last, to each as much. */
+void record_counter_keep(struct record_counter *counter, pid_t tid, uint32_t stack);
+
+/* All that waits is charged to those that keep it; where none was found, and growth began
+ * before `until`, to those that made it grow. */
+void record_counter_charge(struct record_counter *counter, double until);
 
 /* Memory of this key was given back, or, where it is 0, the last that was got. */
 void record_counter_release(struct record_counter *counter, const struct record_change *change,

@@ -116,6 +116,10 @@ static void take_event(void *context, const struct watch_event *event)
 	case WATCH_HIT:
 		take_hit(growth, event);
 		break;
+	case WATCH_FAULT:
+		if (record_mappings_wants(growth->mappings, event))
+			record_mappings_touch(growth->mappings, event, stack_of(growth, event));
+		break;
 	case WATCH_MAPPED:
 		growth->mapped = true;
 		growth->last_mapped = (struct record_change){
@@ -259,39 +263,31 @@ void record_growth_read(struct record_growth *growth, bool *ret_exec)
 	*ret_exec = growth->exec;
 }
 
-static void charge(const struct record_keeper *keeper, bool kept)
-{
-	struct record_change change = {.tid = keeper->tid, .stack = keeper->stack};
-	record_counter_charge(keeper->counter, kept ? &change : NULL, HUGE_VAL);
-}
-
 void record_growth_step(struct record_growth *growth)
 {
-	double now = clock_monotonic();
-	for (size_t i = 0; i < growth->counter_count; i++) {
-		struct record_counter *counter = growth->counters[i];
-		if (counter->wait_count && counter->waits[0].change.time < now - MOST_WAITING)
-			record_counter_charge(counter, NULL, now - MOST_WAITING);
-	}
 	struct record_keeper keeper;
 	enum record_territory_end end = record_territory_step(
 		growth->territory, growth->counters, growth->counter_count, &keeper);
-	if (end != TERRITORY_NOTHING)
-		charge(&keeper, end == TERRITORY_KEPT);
+	if (end == TERRITORY_KEPT)
+		record_counter_keep(keeper.counter, keeper.tid, keeper.stack);
+	double until = clock_monotonic() - MOST_WAITING;
+	for (size_t i = 0; i < growth->counter_count; i++)
+		if (growth->counters[i]->wait_count)
+			record_counter_charge(growth->counters[i], until);
 }
 
 double record_growth_deadline(const struct record_growth *growth)
 {
 	bool any = false;
 	for (size_t i = 0; i < growth->counter_count; i++)
-		any |= growth->counters[i]->waiting > 0;
+		any |= growth->counters[i]->grown > 0;
 	return any ? record_territory_deadline(growth->territory) : HUGE_VAL;
 }
 
 void record_growth_finish(struct record_growth *growth)
 {
 	for (size_t i = 0; i < growth->counter_count; i++)
-		record_counter_charge(growth->counters[i], NULL, HUGE_VAL);
+		record_counter_charge(growth->counters[i], HUGE_VAL);
 }
 
 void record_growth_look(struct record_growth *growth)

@@ -15,6 +15,9 @@
 /* Mappings that are followed; more of them are forgotten. */
 enum { MOST_FOLLOWED = 65536 };
 
+/* Between mapping and touching: seconds. */
+#define JUST_NOW 0.05
+
 struct span {
 	uint64_t start, end;
 };
@@ -32,6 +35,7 @@ struct followed {
 	double time;
 	pid_t tid;
 	uint32_t stack;
+	bool touched; /* and the stack is of that */
 };
 
 struct record_mappings {
@@ -187,6 +191,35 @@ void record_mappings_add(struct record_mappings *mappings, const struct watch_ev
 		spans_insert(&mappings->known, start, piece);
 		start = piece;
 	}
+}
+
+/* The last that was mapped there, if it was just now and by the same thread. */
+static struct followed *just_mapped(const struct record_mappings *mappings,
+				    const struct watch_event *event)
+{
+	for (size_t i = mappings ? mappings->count : 0; i-- > 0;) {
+		struct followed *followed = &mappings->items[i];
+		if (event->time - followed->time > JUST_NOW)
+			return NULL;
+		if (event->address >= followed->start && event->address < followed->end)
+			return followed->tid == event->tid && !followed->touched ? followed : NULL;
+	}
+	return NULL;
+}
+
+bool record_mappings_wants(const struct record_mappings *mappings, const struct watch_event *event)
+{
+	return just_mapped(mappings, event) != NULL;
+}
+
+void record_mappings_touch(struct record_mappings *mappings, const struct watch_event *event,
+			   uint32_t stack)
+{
+	struct followed *followed = just_mapped(mappings, event);
+	if (!followed)
+		return;
+	followed->stack = stack;
+	followed->touched = true;
 }
 
 /* ---- what is resident ---------------------------------------------------------------- */

@@ -38,8 +38,8 @@ enum { SIZES = 64, MOST_PROBES = 40 };
 /* More kernel breakpoints than that take too long to move. */
 enum { MOST_BREAKPOINTS = 512 };
 
-/* What is worth a place: bytes. */
-#define LEAST_WAITING (UINT64_C(32) << 10)
+/* What has not grown for so long does not grow: seconds. */
+#define STILL_GROWING 3.0
 
 #define CHUNK_SIZE(field) ((field) & ~UINT64_C(7))
 #define PREV_INUSE 1
@@ -275,8 +275,10 @@ static bool is_type(struct python *python, uint64_t address)
 	return peek_take_fault(peek) == FAULT_NONE && is_one;
 }
 
-/* A block of pymalloc's in use, and not the word in it that the collector writes. */
-static bool is_used_block(struct record_territory *territory)
+enum use { FREE, USED, USELESS };
+
+/* Of a block of pymalloc's; useless is the word of an object that the collector writes. */
+static enum use use_of_block(struct record_territory *territory)
 {
 	struct python *python = territory->record->python;
 	uint64_t pool_size = obmalloc_pool_size(python);
@@ -285,17 +287,18 @@ static bool is_used_block(struct record_territory *territory)
 	struct pool pool;
 	if (target_read(peek_target(python->peek), pool_address, bytes, pool_size) != FAULT_NONE ||
 	    !pool_decode(python, bytes, pool_address, pool_size, &pool))
-		return false;
+		return FREE;
 	uint64_t offset = territory->address - pool_address - POOL_OVERHEAD;
 	uint64_t block = offset / pool.block_size, within = offset % pool.block_size;
 	if (block >= pool.carved || pool.free[block / 64] >> block % 64 & 1)
-		return false;
+		return FREE;
 	const uint8_t *start = bytes + POOL_OVERHEAD + block * pool.block_size;
 	uint64_t words[4] = {0};
 	memcpy(words, start, pool.block_size < sizeof(words) ? pool.block_size : sizeof(words));
 	/* PyGC_Head is two words before the object: its second is _gc_prev. */
-	return within != 8 || pool.block_size < 32 || !is_type(python, words[3]) ||
-	       is_type(python, words[1]);
+	bool links = within == 8 && pool.block_size >= 32 && is_type(python, words[3]) &&
+		     !is_type(python, words[1]);
+	return links ? USELESS : USED;
 }
 
 /* Size of the chunk of malloc's that covers it, and is not free; 0: there is none. */
@@ -317,10 +320,12 @@ static uint64_t used_chunk(struct record_territory *territory)
 	return 0;
 }
 
-static bool is_used(struct record_territory *territory)
+static enum use use_of(struct record_territory *territory)
 {
 	peek_forget(territory->record->python->peek);
-	return territory->counter->arena ? used_chunk(territory) != 0 : is_used_block(territory);
+	if (!territory->counter->arena)
+		return use_of_block(territory);
+	return used_chunk(territory) ? USED : FREE;
 }
 
 /* ---- from one place to the next ------------------------------------------------------------- */
@@ -415,13 +420,10 @@ static enum record_territory_end look_at(struct record_territory *territory)
 	}
 	if (now - territory->written < REST)
 		return TERRITORY_NOTHING;
-	if (is_used(territory)) {
+	enum use use = use_of(territory);
+	if (use != FREE || now - territory->start > MOST_RESTLESS)
 		disarm(territory);
-		return TERRITORY_KEPT;
-	}
-	if (now - territory->start > MOST_RESTLESS)
-		disarm(territory);
-	return TERRITORY_NOTHING;
+	return use == USED ? TERRITORY_KEPT : TERRITORY_NOTHING;
 }
 
 enum record_territory_end record_territory_step(struct record_territory *territory,
@@ -439,10 +441,11 @@ enum record_territory_end record_territory_step(struct record_territory *territo
 	}
 	if (clock_monotonic() < territory->pause_until)
 		return end;
-	/* In turn. */
+	/* In turn, those that grow. */
+	double now = clock_monotonic();
 	for (size_t i = 0; i < count; i++) {
 		struct record_counter *counter = counters[++territory->turn % count];
-		if (!counter->holds || counter->waiting < LEAST_WAITING)
+		if (!counter->holds || !counter->grown || now - counter->grown > STILL_GROWING)
 			continue;
 		arm(territory, counter);
 		break;

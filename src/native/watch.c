@@ -30,6 +30,9 @@ enum { COVER_ROUNDS = 50 };
 
 enum { MAX_CPUS = 4096 };
 
+/* Of page faults so many are told: the kernel finds out which. */
+enum { FAULTS_A_SECOND = 250 };
+
 /* ax bx cx dx si di bp sp ip, r8 - r15: asm/perf_regs.h. The segment and flags registers
  * between them are left out. */
 #define REGISTER_MASK UINT64_C(0xff01ff)
@@ -118,6 +121,13 @@ static void raise_descriptor_limit(void)
 
 /* ---- opening -------------------------------------------------------------------- */
 
+static void set_sample(const struct watch *watch, struct perf_event_attr *attr)
+{
+	attr->sample_type |= PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
+	attr->sample_regs_user = REGISTER_MASK;
+	attr->sample_stack_user = watch->options.stack_bytes;
+}
+
 static void set_breakpoint(const struct watch *watch, struct perf_event_attr *attr, uint64_t address)
 {
 	attr->type = PERF_TYPE_BREAKPOINT;
@@ -125,9 +135,7 @@ static void set_breakpoint(const struct watch *watch, struct perf_event_attr *at
 	attr->bp_type = HW_BREAKPOINT_W;
 	attr->bp_addr = address;
 	attr->bp_len = HW_BREAKPOINT_LEN_8;
-	attr->sample_type |= PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
-	attr->sample_regs_user = REGISTER_MASK;
-	attr->sample_stack_user = watch->options.stack_bytes;
+	set_sample(watch, attr);
 }
 
 static struct perf_event_attr attributes(const struct watch *watch, size_t index)
@@ -136,7 +144,6 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 	struct perf_event_attr attr = {
 		.size = sizeof(struct perf_event_attr),
 		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_DUMMY,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
 		.sample_id_all = 1,
@@ -151,8 +158,14 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 	};
 	/* One of them tells of all else as well. */
 	attr.mmap = attr.mmap2 = attr.mmap_data = attr.task = attr.comm = attr.comm_exec = index == 0;
-	if (options->count)
+	if (index < options->count) {
 		set_breakpoint(watch, &attr, options->addresses[index]);
+		return attr;
+	}
+	attr.config = PERF_COUNT_SW_PAGE_FAULTS_MIN;
+	attr.freq = 1;
+	attr.sample_freq = FAULTS_A_SECOND;
+	set_sample(watch, &attr);
 	return attr;
 }
 
@@ -415,7 +428,7 @@ struct heapspy_error *watch_open(pid_t pid, int proc, const struct watch_options
 	watch->proc = proc;
 	watch->options = *options;
 	watch->inherit_thread = true;
-	watch->event_count = options->count ? options->count : 1;
+	watch->event_count = options->count + 1;
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch->cpu_count = list_cpus(&watch->cpus);
 	watch->owners = malloc((watch->cpu_count + 1) * sizeof(*watch->owners));
@@ -472,7 +485,9 @@ bool watch_thread(struct watch *watch, pid_t tid, uint64_t address)
 		free(fds);
 		return false;
 	}
-	struct perf_event_attr attr = attributes(watch, 0);
+	struct perf_event_attr attr = attributes(watch, watch->options.count);
+	attr.freq = 0;
+	attr.sample_period = 1;
 	attr.mmap = attr.mmap2 = attr.mmap_data = attr.task = attr.comm = attr.comm_exec = 0;
 	attr.inherit = attr.inherit_thread = 0;
 	set_breakpoint(watch, &attr, address);
@@ -574,6 +589,17 @@ static bool parse_hit(struct cursor *cursor, struct watch_event *event)
 	return true;
 }
 
+static bool is_watched(const struct watch *watch, uint64_t address)
+{
+	for (size_t i = 0; i < watch->options.count; i++)
+		if (watch->options.addresses[i] == address)
+			return true;
+	for (size_t i = 0; i < watch->personal_count; i++)
+		if (watch->personal[i].address == address)
+			return true;
+	return false;
+}
+
 /* False: it is of no use here. */
 static bool parse(const struct watch *watch, const struct record *record, struct watch_event *event)
 {
@@ -590,8 +616,10 @@ static bool parse(const struct watch *watch, const struct record *record, struct
 		return false; /* a child, where the kernel has no inherit_thread */
 	switch (header.type) {
 	case PERF_RECORD_SAMPLE:
-		event->kind = WATCH_HIT;
-		return watch->options.count && parse_hit(&cursor, event);
+		if (!parse_hit(&cursor, event))
+			return false;
+		event->kind = is_watched(watch, event->address) ? WATCH_HIT : WATCH_FAULT;
+		return true;
 	case PERF_RECORD_MMAP2: {
 		event->kind = WATCH_MAPPED;
 		take_u64(&cursor); /* pid, tid */

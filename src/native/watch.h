@@ -33,6 +33,7 @@ enum watch_register {
 
 enum watch_kind {
 	WATCH_HIT,    /* a watched word was written */
+	WATCH_FAULT,  /* a page was touched for the first time: one of many */
 	WATCH_MAPPED, /* memory was mapped, or its protection changed, or the heap grew */
 	WATCH_THREAD, /* a thread began */
 	WATCH_EXEC,   /* the process became another program */
@@ -43,12 +44,12 @@ struct watch_event {
 	enum watch_kind kind;
 	pid_t tid;        /* as this machine numbers threads */
 	double time;      /* CLOCK_MONOTONIC, seconds */
-	uint64_t address; /* of the word; of the first byte mapped */
+	uint64_t address; /* of the word; that was touched; of the first byte mapped */
 	uint64_t length;  /* bytes mapped, with what they were joined to; events lost */
 	unsigned protection; /* PROT_* of what was mapped */
 	const char *path; /* of what was mapped: raw, "//anon" */
-	const uint64_t *registers; /* of a hit: WATCH_REGISTERS; NULL: there are none */
-	const uint8_t *stack;      /* of a hit: from the stack pointer on */
+	const uint64_t *registers; /* of a hit or fault: WATCH_REGISTERS; NULL: there are none */
+	const uint8_t *stack;      /* of a hit or fault: from the stack pointer on */
 	size_t stack_length;
 };
 
