@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "heap/record_growth_private.h"
 
-enum { STACK_BYTES = 8192, NATIVE_STACK_BYTES = 32768, MAX_THREAD_ARENAS = 1024 };
+enum { STACK_BYTES = 8192, NATIVE_STACK_BYTES = 32768, MAX_THREAD_ARENAS = 1024, NEAR_BYTES = 64 };
 
 static struct record_counter *add_counter(struct record_growth *growth,
 					  enum heapspy_record_counter kind, uint64_t address,
@@ -27,6 +27,22 @@ static struct record_counter *add_counter(struct record_growth *growth,
 	return counter;
 }
 
+/* How many there are, how many there ever were and the most at once are the same until the
+ * first is given back. Then it shows which of the three is which; all of them grow. */
+static uint64_t chosen_candidate(const struct record_growth *growth)
+{
+	const struct arena_counter *candidates = &growth->candidates;
+	uint64_t low = UINT64_MAX, high = 0;
+	if (candidates->count && (candidates->known || candidates->count == 1))
+		return candidates->candidates[0];
+	for (size_t i = 0; i < candidates->count; i++) {
+		uint64_t address = candidates->candidates[i];
+		low = address < low ? address : low;
+		high = address > high ? address : high;
+	}
+	return candidates->count && high - low <= NEAR_BYTES ? candidates->candidates[0] : 0;
+}
+
 static void find_arenas(struct record_growth *growth, char *why, size_t size)
 {
 	struct python *python = growth->record->python;
@@ -35,9 +51,9 @@ static void find_arenas(struct record_growth *growth, char *why, size_t size)
 		return;
 	}
 	growth->candidates = arena_counter_find(python, &growth->arenas);
-	uint64_t address = growth->candidates.known ? growth->candidates.candidates[0] : 0;
-	growth->arena_counter = add_counter(growth, HEAPSPY_RECORD_ARENAS, address,
+	growth->arena_counter = add_counter(growth, HEAPSPY_RECORD_ARENAS, chosen_candidate(growth),
 					    arena_bytes(python, &growth->arenas));
+	growth->proved_at = growth->arenas.count;
 	if (growth->arena_counter)
 		growth->arena_counter->now = growth->arenas.count;
 }
@@ -131,28 +147,43 @@ void growth_find(struct record_growth *growth, char **ret_why)
 
 /* ---- proof ------------------------------------------------------------------------ */
 
+static void strike_out(struct record_growth *growth)
+{
+	struct arena_counter *candidates = &growth->candidates;
+	CLEANUP(freep) struct target_read *reads = calloc(candidates->count + 1, sizeof(*reads));
+	CLEANUP(freep) uint64_t *values = calloc(candidates->count + 1, sizeof(*values));
+	if (!reads || !values)
+		return;
+	for (size_t i = 0; i < candidates->count; i++)
+		reads[i] = (struct target_read){.address = candidates->candidates[i],
+						.buffer = &values[i], .length = sizeof(*values)};
+	target_read_many(growth->record->heapspy->target, reads, candidates->count);
+	size_t kept = 0;
+	for (size_t i = 0; i < candidates->count; i++) {
+		uint64_t address = candidates->candidates[i];
+		uint8_t strikes = values[i] == growth->arenas.count ? 0 : growth->strikes[i] + 1;
+		/* Once may be because their number changed between two reads. */
+		if (strikes >= 2)
+			continue;
+		candidates->candidates[kept] = address;
+		growth->strikes[kept++] = strikes;
+	}
+	candidates->count = kept;
+}
+
 void growth_prove(struct record_growth *growth)
 {
 	struct arena_counter *candidates = &growth->candidates;
 	struct record_counter *counter = growth->arena_counter;
-	if (!counter || counter->address || candidates->count == 0)
+	if (!counter || candidates->known || growth->proved_at == growth->arenas.count)
 		return;
-	size_t kept = 0;
-	for (size_t i = 0; i < candidates->count; i++) {
-		uint64_t value;
-		if (target_read(growth->record->heapspy->target, candidates->candidates[i], &value,
-				sizeof(value)) == FAULT_NONE &&
-		    value == growth->arenas.count)
-			candidates->candidates[kept++] = candidates->candidates[i];
-	}
-	/* Between two reads their number may have changed: then none is right. */
-	if (kept == 0)
-		return;
-	candidates->count = kept;
-	if (kept > 1 || !growth->changed)
-		return;
-	if (watch_move(growth->watch, SLOT_ARENAS, candidates->candidates[0]))
-		counter->address = candidates->candidates[0];
-	else
-		candidates->count = 0;
+	growth->proved_at = growth->arenas.count;
+	strike_out(growth);
+	for (size_t i = 0; i < candidates->count; i++)
+		if (candidates->candidates[i] == counter->address)
+			return;
+	uint64_t address = chosen_candidate(growth);
+	counter->address = 0;
+	if (address && watch_move(growth->watch, SLOT_ARENAS, address))
+		counter->address = address;
 }

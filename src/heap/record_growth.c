@@ -11,6 +11,9 @@
 /* Rounds of taking events out until none came while the counters were read. */
 enum { DRAIN_ROUNDS = 4 };
 
+/* So many arenas are counted at every tick. */
+enum { COUNTED_OFTEN = 2048 };
+
 /* Growth that nobody was found to keep for so long is charged to who made it: seconds. */
 #define MOST_WAITING 10.0
 
@@ -201,11 +204,12 @@ void growth_read_arenas(struct record_growth *growth)
 	struct record_counter *counter = growth->arena_counter;
 	struct arenas now = {0};
 	peek_forget(growth->record->python->peek);
-	if (obmalloc_arenas(growth->record->python, &now) != FAULT_NONE) {
+	/* None at all: their table was moved while it was read. */
+	if (obmalloc_arenas(growth->record->python, &now) != FAULT_NONE ||
+	    (now.count == 0 && growth->arenas.count)) {
 		arenas_fini(&now);
 		return;
 	}
-	growth->changed |= now.count != growth->arenas.count;
 	if (!counter->address) {
 		counter->now = now.count;
 		growth->last_mapped.kind = HEAPSPY_RECORD_ARENAS;
@@ -254,10 +258,10 @@ void record_growth_read(struct record_growth *growth, bool *ret_exec)
 		record_counter_settle(growth->counters[i]);
 	/* What cannot be watched yet is looked at when something was mapped. */
 	bool unknown = growth->arena_counter && !growth->arena_counter->address;
-	if (arenas || (unknown && growth->mapped))
+	if (arenas || (unknown && growth->mapped)) {
 		growth_read_arenas(growth);
-	if (unknown && growth->mapped)
 		growth_prove(growth);
+	}
 	if (growth->mapped)
 		poll_malloc(growth, false);
 	*ret_exec = growth->exec;
@@ -294,8 +298,10 @@ void record_growth_look(struct record_growth *growth)
 {
 	if (!growth->watch)
 		return;
-	if (growth->arena_counter && !growth->arena_counter->address)
+	if (growth->arena_counter) {
 		growth_read_arenas(growth);
+		growth_prove(growth);
+	}
 	poll_malloc(growth, false);
 	poll_malloc(growth, true);
 	record_mappings_look(growth->mappings, growth->has_malloc);
@@ -305,7 +311,16 @@ void record_growth_look(struct record_growth *growth)
 
 uint64_t record_growth_arenas(struct record_growth *growth)
 {
-	return growth->arena_counter ? record_counter_now(growth->arena_counter) : HEAPSPY_UNKNOWN;
+	struct record_counter *counter = growth->arena_counter;
+	if (!counter)
+		return HEAPSPY_UNKNOWN;
+	/* Where nothing is watched they are counted, unless there are very many. */
+	struct arenas arenas = {0};
+	if (!counter->address && !growth->watch && growth->arenas.count < COUNTED_OFTEN &&
+	    obmalloc_arenas(growth->record->python, &arenas) == FAULT_NONE)
+		counter->now = arenas.count;
+	arenas_fini(&arenas);
+	return record_counter_now(counter);
 }
 
 uint64_t record_growth_heap(struct record_growth *growth)

@@ -20,8 +20,9 @@ struct record_growth {
 	struct record_counter **counters;
 	size_t counter_count;
 	struct record_counter *arena_counter; /* NULL: pymalloc is not in use */
-	struct arena_counter candidates;      /* where it may be, as long as that is not known */
-	bool changed;                         /* the number of arenas, since they were found */
+	struct arena_counter candidates;      /* where it may be */
+	uint8_t strikes[ARENA_COUNTER_CANDIDATES]; /* how often each was not their number */
+	size_t proved_at;                     /* number of arenas when that was last done */
 	struct arenas arenas;                 /* as they were last read */
 	bool has_malloc;
 	struct glibc_counters malloc;
@@ -42,8 +43,8 @@ struct record_counter *growth_malloc_counter(struct record_growth *growth, uint6
 /* Learn which arenas of pymalloc came and went. */
 void growth_read_arenas(struct record_growth *growth);
 
-/* Of a stripped build: strike out what does not hold their number, and watch what is
- * left. */
+/* Of a stripped build, after they were read: strike out what does not hold their number,
+ * and watch what is left. */
 void growth_prove(struct record_growth *growth);
 
 #endif

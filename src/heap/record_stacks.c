@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "heap/record_private.h"
 #include "python/code_ranges.h"
 #include "python/frames.h"
+#include "native/unwind.h"
 #include "python/lines.h"
 
 /* So often a stack that makes no sense is read again. */
-enum { ATTEMPTS = 3, FIRST_SLOTS = 1024, NOTHING = UINT32_MAX };
+enum { ATTEMPTS = 3, FIRST_SLOTS = 1024, PARENTS = 8, REMEMBERED = 16, CANDIDATES = 64, NOTHING = UINT32_MAX };
 
 /* A place that was told: the texts are those of the code object, which stay. */
 struct place {
@@ -30,15 +32,20 @@ struct table {
 	size_t slot_count, used;
 };
 
-/* The stack in which a code object was last seen as the newest. */
+/* A stack in which a code object was seen, and how many frames of it are newer. */
 struct parents {
 	uint64_t code;
-	uint32_t stack;
+	uint32_t stack, newer;
+	uint8_t count;
+	uint64_t below[PARENTS]; /* code of those that called it */
 };
 
 struct record_stacks {
 	struct record *record;
 	struct frames *frames;
+	struct unwinder *unwinder;
+	uint64_t evaluator, evaluator_end; /* _PyEval_EvalFrameDefault(); 0: not found */
+	double learned; /* when code was sought that was not met before */
 	struct code_ranges ranges;
 	struct frame_list list;
 	struct place *places;
@@ -50,7 +57,7 @@ struct record_stacks {
 	uint32_t *building;
 	size_t building_capacity;
 	struct table place_table, stack_table;
-	struct parents parents[4096];
+	struct parents parents[2048];
 };
 
 struct record_stacks *record_stacks_new(struct record *record)
@@ -60,9 +67,16 @@ struct record_stacks *record_stacks_new(struct record *record)
 		return NULL;
 	stacks->record = record;
 	stacks->frames = frames_new(record->python);
-	if (stacks->frames)
+	stacks->unwinder = unwinder_new(record->heapspy->target);
+	uint64_t size;
+	/* Exported by all versions: Python/ceval.c. */
+	if (record->python->module &&
+	    elf_module_symbol(record->python->module, "_PyEval_EvalFrameDefault",
+			      &stacks->evaluator, &size))
+		stacks->evaluator_end = stacks->evaluator + size;
+	if (stacks->frames && stacks->unwinder)
 		return stacks;
-	free(stacks);
+	record_stacks_free(stacks);
 	return NULL;
 }
 
@@ -71,6 +85,7 @@ void record_stacks_free(struct record_stacks *stacks)
 	if (!stacks)
 		return;
 	frames_free(stacks->frames);
+	unwinder_free(stacks->unwinder);
 	code_ranges_fini(&stacks->ranges);
 	frame_list_fini(&stacks->list);
 	free(stacks->places);
@@ -246,23 +261,266 @@ static const uint8_t register_order[] = {
 	WATCH_RAX, WATCH_RCX, WATCH_RDX, WATCH_R8,  WATCH_R9,  WATCH_R10, WATCH_R11,
 };
 
-static bool executed_then(const struct record_stacks *stacks, const struct watch_event *event,
-			  struct frame *frame)
+static void add_candidate(const struct record_stacks *stacks, uint64_t word,
+			  struct frame *candidates, size_t *count)
 {
+	struct frame frame = {0};
+	if (*count < CANDIDATES &&
+	    code_ranges_find(&stacks->ranges, word, &frame.code, &frame.position))
+		candidates[(*count)++] = frame;
+}
+
+/* From the newest calls on. */
+static size_t list_candidates(const struct record_stacks *stacks, const struct watch_event *event,
+			      struct frame *candidates)
+{
+	size_t count = 0;
 	for (size_t i = 0; event->registers && i < sizeof(register_order); i++)
-		if (code_ranges_find(&stacks->ranges, event->registers[register_order[i]],
-				     &frame->code, &frame->position))
-			return true;
+		add_candidate(stacks, event->registers[register_order[i]], candidates, &count);
 	for (size_t i = 0; i + 8 <= event->stack_length; i += 8) {
 		uint64_t word;
 		memcpy(&word, event->stack + i, sizeof(word));
-		if (code_ranges_find(&stacks->ranges, word, &frame->code, &frame->position))
-			return true;
+		add_candidate(stacks, word, candidates, &count);
 	}
+	return count;
+}
+
+static size_t index_in(const struct frame_list *list, uint64_t code)
+{
+	size_t at = 0;
+	while (at < list->count && list->items[at].code != code)
+		at++;
+	return at;
+}
+
+/* It may have returned since, for what has called it before is there now. */
+static bool can_have_returned(const struct record_stacks *stacks, const struct parents *parents,
+			      uint64_t code)
+{
+	if (parents->code != code || !stacks->list.count)
+		return false;
+	for (size_t i = 0; i < parents->count; i++)
+		if (parents->below[i] == stacks->list.items[0].code)
+			return true;
 	return false;
 }
 
+/* Up to 3.10 each function of Python has its own of C: behind it comes what called it. */
+static bool is_followed(const struct parents *parents, const struct frame *candidates, size_t at,
+			size_t count)
+{
+	uint64_t code = candidates[at].code;
+	while (at < count && candidates[at].code == code)
+		at++;
+	return parents->code == code && parents->count && at < count &&
+	       candidates[at].code == parents->below[0];
+}
+
+/* One that has returned, of those before `end`; `count` where there is none. From 3.11 on
+ * the words that earlier calls left behind come before those that count. */
+static size_t find_returned(struct record_stacks *stacks, const struct frame *candidates,
+			    size_t end, size_t count)
+{
+	bool objects = !python_since(stacks->record->python, PYTHON_VERSION(3, 11));
+	size_t found = count;
+	for (size_t i = 0; i < end; i++) {
+		uint64_t code = candidates[i].code;
+		const struct parents *parents = parents_of(stacks, code);
+		if (index_in(&stacks->list, code) < stacks->list.count ||
+		    !can_have_returned(stacks, parents, code))
+			continue;
+		if (objects && is_followed(parents, candidates, i, count))
+			return i;
+		if (!objects)
+			found = i;
+	}
+	return found;
+}
+
+/* ---- by unwinding ------------------------------------------------------------------- */
+
+/* Registers that a function of C keeps for its caller: rbx, rbp, r12 - r15. */
+static const uint8_t kept[] = {3, 6, 12, 13, 14, 15};
+
+struct search {
+	struct record_stacks *stacks;
+	const struct watch_event *event;
+	struct frame *frame;
+	bool learns; /* from what it meets */
+	unsigned depth;
+	bool found;
+};
+
+/* So many frames, and words of one, are looked at for code that is not known. */
+#define LEARN_INTERVAL 0.01 /* seconds: it takes a while */
+enum { LEARN_FRAMES = 24, LEARN_WORDS = 160 };
+
+static bool find_in_registers(struct search *search, const struct registers *registers)
+{
+	for (unsigned i = 0; i < sizeof(kept) && !search->found; i++)
+		search->found = registers_know(registers, kept[i]) &&
+				code_ranges_find(&search->stacks->ranges, registers->values[kept[i]],
+						 &search->frame->code, &search->frame->position);
+	return search->found;
+}
+
+/* Code that was not met before: this may be the address of a frame of it. */
+static void learn_from(struct search *search, uint64_t word)
+{
+	struct record_stacks *stacks = search->stacks;
+	uint64_t code = frames_code_at(stacks->frames, word);
+	if (code)
+		code_ranges_add(&stacks->ranges, stacks->record->python, code);
+}
+
+/* The words of a frame of C, as far as they are in the copy. */
+static size_t words_of(const struct search *search, const struct native_frame *frame,
+		       uint64_t *words, size_t most)
+{
+	const struct watch_event *event = search->event;
+	uint64_t start = event->registers[WATCH_RSP];
+	size_t count = 0;
+	for (uint64_t at = frame->sp; count < most && at >= start && at + 8 <= frame->end &&
+				      at + 8 - start <= event->stack_length; at += 8)
+		memcpy(&words[count++], event->stack + (at - start), sizeof(*words));
+	return count;
+}
+
+/* Where the compiler had no register for it. */
+static void find_in_frame(struct search *search, const struct native_frame *frame)
+{
+	uint64_t words[LEARN_WORDS];
+	size_t count = words_of(search, frame, words, LEARN_WORDS);
+	for (size_t i = 0; i < count && search->learns; i++)
+		learn_from(search, words[i]);
+	for (size_t i = 0; i < count && !search->found; i++)
+		search->found = code_ranges_find(&search->stacks->ranges, words[i],
+						 &search->frame->code, &search->frame->position);
+}
+
+/* Compilers split parts off the interpreter's function, which have no symbol; but something
+ * of it is known to lie in its frame, from 3.12 on. */
+static bool is_run(const struct record_stacks *stacks, const struct native_frame *frame)
+{
+	const struct frame_list *list = &stacks->list;
+	for (size_t i = 0; i < list->run_count; i++)
+		if (list->runs[i].anchor >= frame->sp && list->runs[i].anchor < frame->end)
+			return true;
+	return false;
+}
+
+/* What the interpreter has in a register stays there, or is saved by what it calls. */
+static bool look_into(void *context, const struct native_frame *frame,
+		      const struct registers *registers)
+{
+	struct search *search = context;
+	struct record_stacks *stacks = search->stacks;
+	uint64_t pc = frame->pc - frame->is_call;
+	bool is_evaluator = (pc >= stacks->evaluator && pc < stacks->evaluator_end) ||
+			    is_run(stacks, frame);
+	search->depth++;
+	for (unsigned i = 0; i < sizeof(kept) && search->learns && search->depth <= LEARN_FRAMES; i++)
+		if (registers_know(registers, kept[i]))
+			learn_from(search, registers->values[kept[i]]);
+	if (find_in_registers(search, registers))
+		return false;
+	if (is_evaluator)
+		find_in_frame(search, frame);
+	if (is_evaluator && !search->found && search->learns)
+		find_in_registers(search, registers);
+	return !is_evaluator;
+}
+
+/* By the tables that compilers leave: the registers of the interpreter at the call that it
+ * made. One of them, or a word of its own frame, is the address of the next instruction. */
+static bool unwound(struct record_stacks *stacks, const struct watch_event *event,
+		    struct frame *ret_frame)
+{
+	/* Numbers of DWARF: rax rdx rcx rbx rsi rdi rbp rsp r8 - r15, return address. */
+	static const uint8_t numbers[] = {
+		WATCH_RAX, WATCH_RDX, WATCH_RCX, WATCH_RBX, WATCH_RSI, WATCH_RDI,
+		WATCH_RBP, WATCH_RSP, WATCH_R8,	 WATCH_R9,  WATCH_R10, WATCH_R11,
+		WATCH_R12, WATCH_R13, WATCH_R14, WATCH_R15, WATCH_RIP,
+	};
+	struct registers registers = {0};
+	struct search search = {.stacks = stacks, .event = event, .frame = ret_frame};
+	if (!event->registers || !event->stack)
+		return false;
+	for (unsigned i = 0; i < sizeof(numbers); i++)
+		registers_set(&registers, i, event->registers[numbers[i]]);
+	struct stack_copy copy = {.address = event->registers[WATCH_RSP], .bytes = event->stack,
+				  .size = event->stack_length, .alone = true};
+	unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
+	double now = clock_monotonic();
+	if (!search.found && now - stacks->learned > LEARN_INTERVAL) {
+		stacks->learned = now;
+		search.learns = true;
+		search.depth = 0;
+		unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
+	}
+	return search.found;
+}
+
+/* What was executed then. Some words on a stack are left from earlier calls: only what
+ * goes with the frames that are there now, or were before, is believed. */
+static bool executed_then(struct record_stacks *stacks, const struct watch_event *event,
+			  struct frame *ret_frame)
+{
+	struct frame candidates[CANDIDATES];
+	const struct frame_list *list = &stacks->list;
+	if (unwound(stacks, event, ret_frame))
+		return true;
+	size_t count = list_candidates(stacks, event, candidates), newest = 0, now = count;
+	if (count == 0 || list->count == 0)
+		return false;
+	while (newest < count && candidates[newest].code != list->items[0].code)
+		newest++;
+	bool objects = !python_since(stacks->record->python, PYTHON_VERSION(3, 11));
+	size_t found = newest == count || objects ? find_returned(stacks, candidates, newest, count)
+						  : count;
+	if (found == count)
+		found = newest;
+	for (size_t i = 0; i < count && found == count; i++)
+		if (index_in(list, candidates[i].code) < list->count)
+			found = i;
+	if (found == count)
+		return false;
+	/* Where it still is, if it is one of them. */
+	for (size_t i = found; i < count && found == newest; i++)
+		if (candidates[i].code == list->items[0].code &&
+		    candidates[i].position == list->items[0].position)
+			now = i;
+	*ret_frame = candidates[now < count ? now : found];
+	return true;
+}
+
 /* ---- both together --------------------------------------------------------------------- */
+
+/* Of each frame of a stack that was read as a whole: of the first `newer` frames there is
+ * one less or more in what is told. */
+static void remember_parents(struct record_stacks *stacks, uint32_t number, size_t below,
+			     bool known)
+{
+	const struct frame_list *list = &stacks->list;
+	size_t first = known ? below - 1 : 0;
+	for (size_t i = first; i < list->count && i < first + REMEMBERED; i++) {
+		struct parents *parents = parents_of(stacks, list->items[i].code);
+		*parents = (struct parents){.code = list->items[i].code, .stack = number,
+					    .newer = (uint32_t)(i - first)};
+		for (size_t j = i + 1; j < list->count && parents->count < PARENTS; j++)
+			parents->below[parents->count++] = list->items[j].code;
+	}
+}
+
+/* Ids of the frames that called it when it was last seen. */
+static size_t add_callers(struct record_stacks *stacks, uint64_t code, size_t count)
+{
+	const struct parents *parents = parents_of(stacks, code);
+	const struct told *told = &stacks->stacks[parents->stack];
+	for (size_t i = parents->newer + 1; i < told->count; i++)
+		stacks->building[count++] = stacks->ids[told->first + i];
+	return count;
+}
 
 uint32_t record_stacks_take(struct record_stacks *stacks, uint64_t state,
 			    const struct watch_event *event)
@@ -271,39 +529,24 @@ uint32_t record_stacks_take(struct record_stacks *stacks, uint64_t state,
 	struct frame_list *list = &stacks->list;
 	struct frame then = {0};
 	bool known = event && executed_then(stacks, event, &then);
-	size_t below = 0;
-	const struct parents *parents = NULL;
-	while (known && below < list->count && list->items[below].code != then.code)
-		below++;
-	if (known && below == list->count) {
-		/* It has returned since: then what had called it before is below it. */
-		parents = parents_of(stacks, then.code);
-		if (parents->code != then.code)
-			parents = NULL;
-		below = list->count > 1 ? 1 : 0;
-	} else if (known) {
-		below++;
-	}
+	size_t below = known ? index_in(list, then.code) : 0;
+	bool returned = known && below == list->count;
+	bool seen = returned && parents_of(stacks, then.code)->code == then.code;
 	size_t most = 1 + list->count;
-	if (parents)
-		most += stacks->stacks[parents->stack].count;
+	if (seen)
+		most += stacks->stacks[parents_of(stacks, then.code)->stack].count;
 	if (!grow(&stacks->building, &stacks->building_capacity, most, sizeof(uint32_t)))
 		return 0;
 	size_t count = 0;
 	if (known)
 		stacks->building[count++] = describe(stacks, &then);
-	if (parents) {
-		const struct told *told = &stacks->stacks[parents->stack];
-		for (size_t i = 1; i < told->count; i++)
-			stacks->building[count++] = stacks->ids[told->first + i];
-	} else {
-		for (size_t i = below; i < list->count; i++)
+	if (seen)
+		count = add_callers(stacks, then.code, count);
+	else
+		for (size_t i = returned ? 0 : known ? below + 1 : 0; i < list->count; i++)
 			stacks->building[count++] = describe(stacks, &list->items[i]);
-	}
 	uint32_t number = stack_number(stacks, stacks->building, count);
-	uint64_t newest = known && !parents ? then.code : list->count ? list->items[0].code : 0;
-	/* Where the whole of it was seen. */
-	if (newest && !parents && count && (!known || below > 1 || list->items[0].code == newest))
-		*parents_of(stacks, newest) = (struct parents){newest, number};
+	if (!returned && count)
+		remember_parents(stacks, number, below + 1, known);
 	return number;
 }

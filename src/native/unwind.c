@@ -215,3 +215,27 @@ enum unwind_end unwind(struct unwinder *unwinder, const struct registers *regist
 		is_call = !may_move;
 	}
 }
+
+void unwind_visit(struct unwinder *unwinder, const struct registers *registers,
+		  const struct stack_copy *stack, unwind_visitor *visit, void *context)
+{
+	struct memory memory = {.target = unwinder->target, .stack = stack};
+	struct registers now = *registers;
+	bool is_call = false, may_move = false;
+	for (unsigned i = 0; i < UNWIND_MOST; i++) {
+		struct native_frame frame = {
+			.pc = now.values[REGISTER_IP],
+			.sp = now.values[REGISTER_SP],
+			.is_call = is_call,
+		};
+		struct registers here = now;
+		if (frame.pc == 0)
+			return;
+		enum cfi_result result = step(unwinder, &memory, &frame, &now, &may_move);
+		frame.end = result == CFI_CALLER ? now.values[REGISTER_SP] : frame.sp;
+		if (!visit(context, &frame, &here) || result != CFI_CALLER ||
+		    (frame.end <= frame.sp && !may_move))
+			return;
+		is_call = !may_move;
+	}
+}

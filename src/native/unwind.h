@@ -66,6 +66,13 @@ enum unwind_end unwind(struct unwinder *unwinder, const struct registers *regist
 		       const struct stack_copy *stack, struct native_frame *frames, size_t most,
 		       size_t *ret_count);
 
+/* Called for each frame, newest first, with its registers as far as they are known. False:
+ * that is enough. */
+typedef bool unwind_visitor(void *context, const struct native_frame *frame,
+			    const struct registers *registers);
+void unwind_visit(struct unwinder *unwinder, const struct registers *registers,
+		  const struct stack_copy *stack, unwind_visitor *visit, void *context);
+
 /* What is at an address. */
 struct native_name {
 	const char *function; /* NULL: no symbol says; sanitised, as all texts here */

@@ -30,8 +30,8 @@ enum { COVER_ROUNDS = 50 };
 
 enum { MAX_CPUS = 4096 };
 
-/* Of page faults so many are told: the kernel finds out which. */
-enum { FAULTS_A_SECOND = 250 };
+/* Of so many page faults one is told: telling takes as long as two or three of them. */
+enum { FAULT_PERIOD = 64 };
 
 /* ax bx cx dx si di bp sp ip, r8 - r15: asm/perf_regs.h. The segment and flags registers
  * between them are left out. */
@@ -163,8 +163,7 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 		return attr;
 	}
 	attr.config = PERF_COUNT_SW_PAGE_FAULTS_MIN;
-	attr.freq = 1;
-	attr.sample_freq = FAULTS_A_SECOND;
+	attr.sample_period = FAULT_PERIOD;
 	set_sample(watch, &attr);
 	return attr;
 }
@@ -486,7 +485,6 @@ bool watch_thread(struct watch *watch, pid_t tid, uint64_t address)
 		return false;
 	}
 	struct perf_event_attr attr = attributes(watch, watch->options.count);
-	attr.freq = 0;
 	attr.sample_period = 1;
 	attr.mmap = attr.mmap2 = attr.mmap_data = attr.task = attr.comm = attr.comm_exec = 0;
 	attr.inherit = attr.inherit_thread = 0;

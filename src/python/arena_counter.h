@@ -12,7 +12,7 @@
 
 #include "python/obmalloc.h"
 
-enum { ARENA_COUNTER_CANDIDATES = 64 };
+enum { ARENA_COUNTER_CANDIDATES = 4096 };
 
 struct arena_counter {
 	uint64_t candidates[ARENA_COUNTER_CANDIDATES]; /* addresses, the likeliest first */

@@ -191,6 +191,23 @@ enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list
 	return peek_take_fault(peek);
 }
 
+uint64_t frames_code_at(struct frames *frames, uint64_t address)
+{
+	struct python *python = frames->python;
+	const struct layout *layout = &python->layout;
+	if (address < 4096 || address % 8 != 0 || address >> 47)
+		return 0;
+	int32_t offset = python_since(python, PYTHON_VERSION(3, 11))
+				 ? OFFSET(layout, InterpreterFrame, f_code)
+				 : OFFSET(layout, FrameObject, f_code);
+	peek_take_fault(python->peek);
+	uint64_t code = peek_u64(python->peek, address + (uint64_t)offset);
+	if (python_since(python, PYTHON_VERSION(3, 14)))
+		code &= STACKREF_MASK;
+	bool is_code = codes_is_code(frames->codes, code);
+	return peek_take_fault(python->peek) == FAULT_NONE && is_code ? code : 0;
+}
+
 enum fault frames_describe(struct frames *frames, const struct frame *frame,
 			   struct frame_place *ret_place)
 {

@@ -65,6 +65,9 @@ DEFINE_CLEANUP(struct frames *, frames_free)
  * those before it. FAULT_STRANGE: they go in a circle, or are no frames. */
 enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list *list);
 
+/* The code object of what may be a frame at an address; 0: it is none. */
+uint64_t frames_code_at(struct frames *frames, uint64_t address);
+
 /* The texts live as long as `frames`. */
 enum fault frames_describe(struct frames *frames, const struct frame *frame,
 			   struct frame_place *ret_place);
