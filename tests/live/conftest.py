@@ -28,12 +28,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "ten: run with no more interpreters than the ten")
     config.addinivalue_line("markers", "only(name, ...): run with these interpreters")
+    config.addinivalue_line("markers", "long: run only with --seconds 30 and more")
     config.addinivalue_line("markers", "needs_root: skipped unless run by root")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("needs_root") and os.geteuid() != 0:
         pytest.skip("needs root")
+    if item.get_closest_marker("long") and item.config.getoption("--seconds") < 30:
+        pytest.skip("takes 30 seconds: --seconds 30")
 
 
 def _names(config: pytest.Config, test: pytest.Item) -> list[str]:

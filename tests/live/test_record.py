@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""Recordings: what is charged to whom, held against what the target itself counts; and that nothing of it stays."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import pathlib
+import random
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+import targets
+
+PATIENCE = 60  # seconds for something to be seen
+PLACES = ("small", "lists", "blocks", "extension", "mapped")
+
+
+class Recording:
+    """The lines of a file, each held against the schema."""
+
+    def __init__(self, heapspy, path: pathlib.Path) -> None:
+        text = path.read_text()
+        assert text.endswith("\n")
+        self.lines = [heapspy.parse_as("heapspy.record/1", line) for line in text.splitlines()]
+        self.frames = {line["id"]: line for line in self.of("frame")}
+        self.stacks = {line["id"]: [self.frames[i] for i in line["frames"]] for line in self.of("stack")}
+
+    def of(self, kind: str) -> list[dict]:
+        return [line for line in self.lines if line["type"] == kind]
+
+    def place(self, stack: int, places: tuple[str, ...] = (*PLACES, "churn")) -> str:
+        """Which of the functions it is in, the newest first."""
+        names = [frame["function"].split(".")[0] for frame in self.stacks[stack]]
+        return next((name for name in names if name in places), "elsewhere")
+
+    def kept(self) -> collections.Counter[str]:
+        """Bytes that each place keeps at the end."""
+        found: collections.Counter[str] = collections.Counter()
+        for line in self.of("growth"):
+            found[self.place(line.get("of", line["stack"]) if line["bytes"] < 0 else line["stack"])] += line["bytes"]
+        return found
+
+    def churned(self) -> collections.Counter[str]:
+        """Ticks at which each place was seen."""
+        return collections.Counter(self.place(line["stack"]) for line in self.of("sample") if line["gil"])
+
+
+@contextlib.contextmanager
+def recording(heapspy, pid: int, path: pathlib.Path, *options: str) -> Iterator[subprocess.Popen]:
+    """One that has begun, and ends with Ctrl-C."""
+    command = [str(heapspy.path), "record", str(pid), "-o", str(path), *options]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: (path.exists() and b"\n" in path.read_bytes()) or process.poll() is not None)
+        yield process
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, errors
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stderr.close()
+
+
+def wait_for(condition, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        os.sched_yield()
+
+
+def grow(target: targets.Target) -> dict:
+    """Let it grow, and hear what it kept."""
+    target.process.stdin.write(b"go\n")
+    target.process.stdin.flush()
+    return json.loads(target.read_line())
+
+
+def recorded_growth(heapspy, workplace: targets.Workplace, path: pathlib.Path, *arguments: str):
+    with workplace.start("sites.py", *arguments) as target:
+        with recording(heapspy, target.pid, path):
+            truth = grow(target)
+        assert target.alive()
+    return truth, Recording(heapspy, path)
+
+
+def shares(counts: dict) -> dict[str, float]:
+    total = sum(counts.values())
+    return {name: 100 * count / total for name, count in counts.items()}
+
+
+def describe(truth: dict, found: dict) -> str:
+    truth, found = shares(truth), shares(found)
+    names = sorted({*truth, *found}, key=lambda name: -found.get(name, 0))
+    return "\n".join(f"{name:12} truth {truth.get(name, 0):5.1f}  found {found.get(name, 0):5.1f}" for name in names)
+
+
+SOME = ("pyenv-3.8", "debian-3.11", "sid-3.15")
+
+
+@pytest.mark.parametrize(
+    "kind", ["steady", "threads", pytest.param("bursty", marks=pytest.mark.long)]
+)
+def test_who_keeps(heapspy, workplace, tmp_path, kind, request):
+    """Shares of what is kept. A few seconds say it roughly; --seconds 30 within 3 points."""
+    seconds = request.config.getoption("--seconds")
+    truth, lines = recorded_growth(
+        heapspy, workplace, tmp_path / "grown", kind, str(seconds), str(max(60, 10 * seconds))
+    )
+    source = lines.of("recording")[0]["sources"][0]
+    assert source == {"source": "growth", "available": True}
+    found = lines.kept()
+    assert sum(found.values()) == pytest.approx(sum(truth.values()), rel=0.1)
+    allowed = 3 if seconds >= 30 else 12
+    for name in PLACES:
+        assert abs(shares(found).get(name, 0) - shares(truth)[name]) <= allowed, describe(truth, found)
+    assert lines.of("end")[0]["reason"] == "interrupted"
+
+
+@pytest.mark.only(*SOME)
+def test_who_keeps_nothing(heapspy, workplace, tmp_path, request):
+    """Code that allocates all the time, and gives it all back, grew by nothing; but it is what is seen most."""
+    seconds = request.config.getoption("--seconds")
+    truth, lines = recorded_growth(
+        heapspy, workplace, tmp_path / "grown", "steady", str(seconds), str(max(40, 10 * seconds)), "--churn"
+    )
+    found = lines.kept()
+    assert shares(found).get("churn", 0) < (1 if seconds >= 30 else 5), describe(truth, found)
+    assert lines.churned().most_common(1)[0][0] == "churn"
+    assert abs(shares(found)["small"] - shares(truth)["small"]) <= (3 if seconds >= 30 else 10), describe(truth, found)
+
+
+@pytest.mark.only(*SOME)
+def test_stacks(heapspy, workplace, tmp_path):
+    """Every stack is one that the program can have, down to its main()."""
+    _, lines = recorded_growth(heapspy, workplace, tmp_path / "grown", "steady", "1", "20")
+    for line in lines.of("growth"):
+        names = [frame["function"] for frame in lines.stacks[line["stack"]]]
+        assert names[-2:] == ["main", "<module>"], names
+        assert all(frame["file"].endswith("sites.py") or frame["file"].startswith("<") for frame in lines.stacks[line["stack"]])
+        assert line["thread"] == "MainThread"
+
+
+@pytest.mark.only(*SOME)
+def test_census_and_timeline(heapspy, workplace, tmp_path):
+    with workplace.start("sleeper.py") as target:
+        path = tmp_path / "grown"
+        dump = heapspy.json("dump", target.pid)
+        with recording(heapspy, target.pid, path):
+            wait_for(lambda: b'"type":"census"' in path.read_bytes() and path.read_bytes().count(b"timeline") >= 3)
+    lines = Recording(heapspy, path)
+    first = lines.of("census")[0]
+    types = {one["type"]: one for one in first["types"]}
+    for one in dump["heap"]["types"]:
+        assert types[one["type"]]["objects"] == one["objects"]
+    assert (first["objects"], first["bytes"]) == (dump["heap"]["objects"], dump["heap"]["bytes"])
+    together = next(line for line in lines.of("timeline") if "live" in line)
+    assert together["live"] == first["bytes"]
+    assert together["heap"] <= together["rss"] * 2 and len(together["collections"]) == 3
+
+
+@pytest.mark.only(*SOME)
+def test_target_exits(heapspy, workplace, tmp_path):
+    path = tmp_path / "grown"
+    with workplace.start("sites.py", "steady", "0.2", "10") as target:
+        with recording(heapspy, target.pid, path) as process:
+            truth = grow(target)
+            target.process.stdin.close()
+            process.wait(PATIENCE)
+    lines = Recording(heapspy, path)
+    assert lines.of("end")[0]["reason"] == "target exited"
+    # At its end it gives back what it had.
+    assert sum(max(line["bytes"], 0) for line in lines.of("growth")) > 0.5 * sum(truth.values())
+
+
+@pytest.mark.only("debian-3.11")
+def test_command(heapspy, workplace, tmp_path):
+    """Started to be recorded; its exit status is ours."""
+    path, program = tmp_path / "grown", tmp_path / "program.py"
+    program.write_text("import sys\nkept = [bytes(700) for _ in range(100000)]\nsys.exit(7)\n")
+    done = heapspy.run("record", "-o", path, "--", *workplace.interpreter.argv, program)
+    assert done.returncode == 7, done.stderr
+    lines = Recording(heapspy, path)
+    assert lines.of("end")[0]["reason"] == "target exited"
+    assert lines.of("recording")[0]["target"]["command"][-1] == str(program)
+
+
+@pytest.mark.only("debian-3.11")
+def test_duration(heapspy, workplace, tmp_path):
+    with workplace.start("sleeper.py") as target:
+        done = heapspy.run("record", target.pid, "-d", "300ms", "-o", tmp_path / "grown")
+    assert done.returncode == 0 and "(duration)" in done.stderr
+    lines = Recording(heapspy, tmp_path / "grown")
+    assert lines.of("end")[0]["reason"] == "duration"
+    assert 0.3 <= lines.of("end")[0]["time"] < 10
+
+
+# ---- perf ------------------------------------------------------------------------------------------
+
+PERF_EVENT_OPEN = 298  # x86-64
+BREAKPOINT_TYPE, WRITES = 5, 2
+
+
+def debug_registers(pid: int, address: int) -> int:
+    """How many watchpoints a thread can be given; four if it has none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    attributes = bytearray(112)
+    struct.pack_into("<II", attributes, 0, BREAKPOINT_TYPE, len(attributes))
+    struct.pack_into("<Q", attributes, 16, 1)  # sample_period
+    struct.pack_into("<Q", attributes, 40, 1 << 5)  # exclude_kernel
+    struct.pack_into("<IQQ", attributes, 52, WRITES, address, 8)
+    given = []
+    while len(given) < 8:
+        fd = libc.syscall(PERF_EVENT_OPEN, (ctypes.c_char * len(attributes)).from_buffer(attributes), pid, -1, -1, 8)
+        if fd < 0:
+            assert ctypes.get_errno() == errno.ENOSPC, os.strerror(ctypes.get_errno())
+            break
+        given.append(fd)
+    for fd in given:
+        os.close(fd)
+    return len(given)
+
+
+def writable_word(pid: int) -> int:
+    maps = pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return next(int(line.split("-")[0], 16) for line in maps if "[heap]" in line)
+
+
+@pytest.mark.only("debian-3.11")
+def test_killed(heapspy, workplace, tmp_path, request):
+    """However it ends, the target goes on, and has none of its watchpoints left."""
+    draw = random.Random(4711)
+    with workplace.start("sites.py", "steady", "100000", "100") as target:
+        target.process.stdin.write(b"go\n")
+        target.process.stdin.flush()
+        word = writable_word(target.pid)
+        assert debug_registers(target.pid, word) == 4
+        with recording(heapspy, target.pid, tmp_path / "whole"):
+            assert debug_registers(target.pid, word) == 0  # else nothing would be said by what follows
+        assert debug_registers(target.pid, word) == 4
+        for number in range(request.config.getoption("--kills")):
+            path = tmp_path / f"grown-{number}"
+            command = [str(heapspy.path), "record", str(target.pid), "-o", str(path)]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(draw.uniform(0, 0.5))
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+            assert target.alive()
+            wait_for(lambda: debug_registers(target.pid, word) == 4)
+            if path.exists():
+                for line in path.read_text().split("\n")[:-1]:
+                    heapspy.parse_as("heapspy.record/1", line)
+                path.unlink()
+
+
+def refuse_perf() -> None:
+    """In a child: perf_event_open() fails from now on, as under a container's seccomp filter."""
+    load, equal, allow, refuse = 0x20, 0x15, 0x7FFF0000, 0x00050000 | errno.EACCES
+    code = [(load, 0, 0, 0), (equal, 0, 1, PERF_EVENT_OPEN), (6, 0, 0, refuse), (6, 0, 0, allow)]
+    program = b"".join(struct.pack("<HBBI", *one) for one in code)
+    held = ctypes.create_string_buffer(program)
+    filtered = struct.pack("<HxxxxxxQ", len(code), ctypes.addressof(held))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    assert libc.prctl(22, 2, ctypes.create_string_buffer(filtered), 0, 0) == 0  # PR_SET_SECCOMP, filter
+
+
+@pytest.mark.only(*SOME)
+def test_perf_refused(heapspy, workplace, tmp_path):
+    """Said, with the reason; stacks are sampled all the same, and charged with what grew between."""
+    path = tmp_path / "grown"
+    with workplace.start("sites.py", "steady", "1", "60") as target:
+        command = [str(heapspy.path), "record", str(target.pid), "-o", str(path)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=refuse_perf)
+        wait_for(lambda: path.exists() and b"\n" in path.read_bytes())
+        truth = grow(target)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0 and "(no growth: the kernel refuses perf events" in errors
+    lines = Recording(heapspy, path)
+    source = lines.of("recording")[0]["sources"][0]
+    assert (source["source"], source["available"]) == ("growth", False) and "perf_event_paranoid" in source["why"]
+    assert not lines.of("growth")
+    grown: collections.Counter[str] = collections.Counter()
+    for line in lines.of("sample"):
+        grown[lines.place(line["stack"])] += line.get("arenas", 0)
+    assert sum(grown.values()) == pytest.approx(truth["small"], rel=0.3)
