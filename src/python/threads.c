@@ -103,11 +103,14 @@ void thread_states_fini(struct thread_states *threads)
 /* ---- from pthread_t to TID ----------------------------------------------------- */
 
 /* struct pthread of glibc, x86-64: nptl/descr.h. It begins with a tcbhead_t, which
- * points to itself: sysdeps/x86_64/nptl/tls.h. */
+ * points to itself: sysdeps/x86_64/nptl/tls.h. That of musl begins with itself and, two
+ * words later, with the threads before and behind it: src/internal/pthread_impl.h. */
 enum {
 	GLIBC_SELF = 0x10,
+	MUSL_NEXT = 0x18,
 	GLIBC_TID = 0x2d0,
 	PTHREAD_BYTES = 1024,
+	MOST_TID = 1 << 22, /* PID_MAX_LIMIT: include/linux/threads.h of the kernel */
 };
 
 static uint64_t only_task_in(const uint32_t *words, size_t count, thread_is_task *is_task,
@@ -130,9 +133,15 @@ uint64_t threads_native_id(struct python *python, uint64_t ident, thread_is_task
 	struct peek *peek = python->peek;
 	peek_take_fault(peek);
 	uint64_t self = peek_u64(peek, ident + GLIBC_SELF);
+	uint64_t next = peek_u64(peek, ident + MUSL_NEXT);
 	uint64_t tid = peek_u32(peek, ident + GLIBC_TID);
-	if (peek_take_fault(peek) == FAULT_NONE && self == ident && is_task(context, tid))
+	bool is_glibc = peek_take_fault(peek) == FAULT_NONE && self == ident && next != ident;
+	if (is_glibc && is_task(context, tid))
 		return tid;
+	/* The kernel clears it at the end of a thread; one that has just begun is not among
+	 * the tasks. In a PID namespace any small number would be taken for a thread. */
+	if (is_glibc && tid <= MOST_TID)
+		return 0;
 	/* Another C library keeps it elsewhere. */
 	uint32_t words[PTHREAD_BYTES / 4];
 	peek_bytes(peek, ident, words, sizeof(words));
