@@ -27,6 +27,7 @@ struct heapspy_frame {
 	bool native;          /* a frame of C: all that follows is of these alone, and `function`,
 	                         `file` and `line` are what debug information or symbols say */
 	bool inlined;         /* put in line into the next one */
+	bool tail_call;       /* not on the stack any more: its last call took its place */
 	const char *module;   /* file of the program that it is in; NULL: in none */
 	uint64_t address;     /* where it goes on; in the newest frame where it is */
 	uint64_t offset;      /* of that from where the function begins; 0: not known */

@@ -6,7 +6,7 @@
 #include "elf/dwarf_private.h"
 
 /* Damaged debug information must not keep us busy. */
-enum { MOST_VISITED = 4 << 20, DEEPEST = 256, MOST_RANGES = 1 << 20 };
+enum { MOST_RANGES = 1 << 20 };
 
 struct unit_range {
 	uint64_t start, end;
@@ -95,7 +95,7 @@ static bool find_unit(const struct dwarf_places *places, uint64_t address, Dwarf
 /* The DIEs that hold an address, from the unit down. */
 struct descent {
 	uint64_t address;
-	Dwarf_Die path[DEEPEST]; /* the function, then what was put in line */
+	Dwarf_Die path[DWARF_DEEPEST]; /* the function, then what was put in line */
 	size_t length;
 	size_t visited;
 };
@@ -119,17 +119,17 @@ static bool leads_on(const struct descent *descent, Dwarf_Die *die, int tag)
 static void descend(struct descent *descent, Dwarf_Die *parent, unsigned depth)
 {
 	Dwarf_Die die;
-	if (depth == DEEPEST || dwarf_child(parent, &die) != 0)
+	if (depth == DWARF_DEEPEST || dwarf_child(parent, &die) != 0)
 		return;
 	do {
-		if (descent->visited++ > MOST_VISITED)
+		if (descent->visited++ > DWARF_MOST_VISITED)
 			return;
 		int tag = dwarf_tag(&die);
 		if (!leads_on(descent, &die, tag))
 			continue;
 		size_t length = descent->length;
 		bool named = tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
-		if (named && length < DEEPEST)
+		if (named && length < DWARF_DEEPEST)
 			descent->path[descent->length++] = die;
 		descend(descent, &die, depth + 1);
 		/* A namespace may hold it, another one too. */
@@ -187,4 +187,23 @@ size_t dwarf_places_find(struct dwarf_places *places, uint64_t address,
 			set_call(&ret_places[i], &unit, &descent.path[at + 1]);
 	}
 	return count;
+}
+
+bool dwarf_places_function(struct dwarf_places *places, uint64_t address,
+			   Dwarf_Die *ret_function)
+{
+	Dwarf_Die unit;
+	struct descent descent = {.address = address};
+	if (!find_unit(places, address, &unit))
+		return false;
+	descend(&descent, &unit, 0);
+	if (descent.length == 0)
+		return false;
+	*ret_function = descent.path[0];
+	return true;
+}
+
+const char *dwarf_places_name(const struct dwarf_places *places, Dwarf_Die *die)
+{
+	return dwarf_name(places->dwarf, die);
 }

@@ -52,4 +52,13 @@ typedef void dwarf_type_visitor(Dwarf_Die *type, bool alternate, void *context);
 void dwarf_index_visit(struct dwarf *dwarf, const char *name, dwarf_type_visitor *visit,
 		       void *context);
 
+/* Walks over damaged debug information end there. */
+enum { DWARF_MOST_VISITED = 4 << 20, DWARF_DEEPEST = 256 };
+
+/* The function that holds an address of the file, and what a DIE of it is called. */
+struct dwarf_places;
+bool dwarf_places_function(struct dwarf_places *places, uint64_t address,
+			   Dwarf_Die *ret_function);
+const char *dwarf_places_name(const struct dwarf_places *places, Dwarf_Die *die);
+
 #endif

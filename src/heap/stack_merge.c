@@ -125,6 +125,22 @@ static bool add_native(struct merge *merge, size_t index, bool is_a_run)
 	return true;
 }
 
+/* Functions between this frame and the one that called it. */
+static bool add_tail_calls(struct merge *merge, size_t index)
+{
+	size_t count = 0;
+	if (index + 1 == merge->native_count)
+		return true;
+	const struct native_name *names = unwind_tail_calls(
+		merge->unwinder, &merge->native[index], &merge->native[index + 1], &count);
+	for (size_t i = 0; i < count; i++) {
+		struct merged_frame frame = {true, (uint32_t)index, &names[i]};
+		if (!add(merge->stack, &frame))
+			return false;
+	}
+	return true;
+}
+
 bool stack_merge(struct unwinder *unwinder, const struct native_frame *native, size_t native_count,
 		 const struct frame_list *python, struct merged_stack *stack)
 {
@@ -141,7 +157,8 @@ bool stack_merge(struct unwinder *unwinder, const struct native_frame *native, s
 		while (next < python->run_count && places[next] == native_count)
 			next++;
 		bool is_a_run = next < python->run_count && places[next] == i;
-		if (!add_native(&merge, i, is_a_run) || (is_a_run && !add_python(&merge, next)))
+		if (!add_native(&merge, i, is_a_run) ||
+		    (is_a_run && !add_python(&merge, next)) || !add_tail_calls(&merge, i))
 			return false;
 		if (is_a_run)
 			run = next + 1;

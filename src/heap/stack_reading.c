@@ -149,7 +149,8 @@ static struct heapspy_frame describe_native(const struct native_frame *frame,
 		.native = true,
 		.inlined = name->inlined,
 		.module = name->module,
-		.address = frame->pc,
+		.tail_call = name->tail_call,
+		.address = name->tail_call ? name->address : frame->pc,
 		.offset = name->offset,
 	};
 }

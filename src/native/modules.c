@@ -8,22 +8,11 @@
 
 #include "base/text.h"
 
-static void names_fini(struct native_module *module)
-{
-	for (size_t i = 0; i < module->name_capacity; i++) {
-		struct native_names *names = &module->names[i];
-		for (size_t j = 0; j < names->count; j++) {
-			free((char *)names->items[j].function);
-			free((char *)names->items[j].file);
-		}
-		free(names->items);
-	}
-	free(module->names);
-}
 
 static void module_free(struct native_module *module)
 {
-	names_fini(module);
+	names_fini(&module->names);
+	names_fini(&module->tails);
 	cfi_free(module->cfi);
 	symbols_free(module->symbols);
 	dwarf_places_free(module->places);
@@ -111,4 +100,25 @@ struct cfi *module_cfi(struct native_module *module)
 		module->cfi = cfi_new(module->elf);
 	module->cfi_sought = true;
 	return module->cfi;
+}
+
+struct symbols *module_symbols(struct native_module *module)
+{
+	if (!module->symbols_sought && module->elf)
+		module->symbols = symbols_new(module->elf);
+	module->symbols_sought = true;
+	return module->symbols;
+}
+
+struct dwarf_places *module_places(struct native_module *module)
+{
+	if (module->places_sought)
+		return module->places;
+	module->places_sought = true;
+	struct heapspy_error *error =
+		module->elf ? dwarf_open_module(module->elf, &module->dwarf) : NULL;
+	heapspy_error_free(error);
+	if (module->dwarf)
+		module->places = dwarf_places_new(module->dwarf);
+	return module->places;
 }

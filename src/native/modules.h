@@ -24,6 +24,18 @@ struct native_names {
 	size_t count;
 };
 
+/* A hash table of them, by key. */
+struct names_table {
+	struct native_names *slots;
+	size_t count, capacity;
+};
+
+/* The slot of a key, which is empty (items NULL) until names_put(). NULL without memory. */
+struct native_names *names_at(struct names_table *table, uint64_t key);
+void names_put(struct names_table *table, struct native_names *slot,
+	       const struct native_names *names);
+void names_fini(struct names_table *table);
+
 struct native_module {
 	uint64_t start, end;
 	dev_t device;
@@ -35,8 +47,7 @@ struct native_module {
 	struct dwarf *dwarf;
 	struct dwarf_places *places;
 	bool cfi_sought, symbols_sought, places_sought;
-	struct native_names *names; /* a hash table of `name_capacity`, by key */
-	size_t name_count, name_capacity;
+	struct names_table names, tails;
 	struct native_module *next; /* also those that are no more, for their texts */
 	bool gone;
 };
@@ -49,6 +60,9 @@ struct unwinder {
 /* The one whose code is at an address; NULL: none, or no memory. */
 struct native_module *modules_find(struct unwinder *unwinder, uint64_t address);
 
+/* NULL where it has none. */
 struct cfi *module_cfi(struct native_module *module);
+struct symbols *module_symbols(struct native_module *module);
+struct dwarf_places *module_places(struct native_module *module);
 
 #endif

@@ -13,25 +13,6 @@
 
 static const struct native_name nothing;
 
-static void seek_symbols(struct native_module *module)
-{
-	if (!module->symbols_sought && module->elf)
-		module->symbols = symbols_new(module->elf);
-	module->symbols_sought = true;
-}
-
-static void seek_places(struct native_module *module)
-{
-	if (module->places_sought)
-		return;
-	module->places_sought = true;
-	struct heapspy_error *error =
-		module->elf ? dwarf_open_module(module->elf, &module->dwarf) : NULL;
-	heapspy_error_free(error);
-	if (module->dwarf)
-		module->places = dwarf_places_new(module->dwarf);
-}
-
 static char *copy(const char *text)
 {
 	return text ? text_from_bytes(text, strlen(text)) : NULL;
@@ -45,14 +26,12 @@ static void fill(struct native_module *module, uint64_t address, uint64_t pc,
 	struct dwarf_place places[DWARF_MOST_PLACES] = {{.function = NULL}};
 	const char *symbol = NULL;
 	uint64_t start = 0;
-	seek_symbols(module);
-	seek_places(module);
-	bool has_symbol =
-		module->symbols && symbols_find(module->symbols, address, &symbol, &start);
-	size_t count = module->places ? dwarf_places_find(module->places,
-							  address - elf_module_bias(module->elf),
-							  places)
-				      : 0;
+	struct symbols *symbols = module_symbols(module);
+	struct dwarf_places *known = module_places(module);
+	bool has_symbol = symbols && symbols_find(symbols, address, &symbol, &start);
+	size_t count = known ? dwarf_places_find(known, address - elf_module_bias(module->elf),
+						 places)
+			     : 0;
 	size_t shown = count ? count : 1;
 	struct native_name *names = calloc(shown, sizeof(*names));
 	if (!names)
@@ -69,6 +48,7 @@ static void fill(struct native_module *module, uint64_t address, uint64_t pc,
 			.file = copy(places[i].file),
 			.line = places[i].line,
 			.inlined = !is_last,
+			.address = pc,
 		};
 	}
 	ret_names->items = names;
@@ -77,30 +57,60 @@ static void fill(struct native_module *module, uint64_t address, uint64_t pc,
 
 /* ---- remembered ------------------------------------------------------------------- */
 
-static struct native_names *slot_of(struct native_names *table, size_t capacity, uint64_t key)
+static struct native_names *slot_of(struct native_names *slots, size_t capacity, uint64_t key)
 {
 	size_t at = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (capacity - 1);
-	while (table[at].items && table[at].key != key)
+	while (slots[at].items && slots[at].key != key)
 		at = (at + 1) & (capacity - 1);
-	return &table[at];
+	return &slots[at];
 }
 
-static bool make_room(struct native_module *module)
+static bool make_room(struct names_table *table)
 {
-	if (module->name_count * 2 < module->name_capacity)
+	if (table->count * 2 < table->capacity)
 		return true;
-	size_t capacity = module->name_capacity ? module->name_capacity * 2 : 64;
-	struct native_names *table =
-		capacity <= MOST_NAMES * 2 ? calloc(capacity, sizeof(*table)) : NULL;
-	if (!table)
+	size_t capacity = table->capacity ? table->capacity * 2 : 64;
+	struct native_names *slots =
+		capacity <= MOST_NAMES * 2 ? calloc(capacity, sizeof(*slots)) : NULL;
+	if (!slots)
 		return false;
-	for (size_t i = 0; i < module->name_capacity; i++)
-		if (module->names[i].items)
-			*slot_of(table, capacity, module->names[i].key) = module->names[i];
-	free(module->names);
-	module->names = table;
-	module->name_capacity = capacity;
+	for (size_t i = 0; i < table->capacity; i++)
+		if (table->slots[i].items)
+			*slot_of(slots, capacity, table->slots[i].key) = table->slots[i];
+	free(table->slots);
+	table->slots = slots;
+	table->capacity = capacity;
 	return true;
+}
+
+struct native_names *names_at(struct names_table *table, uint64_t key)
+{
+	if (!make_room(table))
+		return NULL;
+	struct native_names *slot = slot_of(table->slots, table->capacity, key);
+	slot->key = key;
+	return slot;
+}
+
+void names_put(struct names_table *table, struct native_names *slot,
+	       const struct native_names *names)
+{
+	*slot = *names;
+	table->count++;
+}
+
+void names_fini(struct names_table *table)
+{
+	for (size_t i = 0; i < table->capacity; i++) {
+		struct native_names *names = &table->slots[i];
+		for (size_t j = 0; j < names->count; j++) {
+			free((char *)names->items[j].function);
+			free((char *)names->items[j].file);
+		}
+		free(names->items);
+	}
+	free(table->slots);
+	*table = (struct names_table){0};
 }
 
 const struct native_name *unwind_name(struct unwinder *unwinder, uint64_t pc, bool is_call,
@@ -109,15 +119,15 @@ const struct native_name *unwind_name(struct unwinder *unwinder, uint64_t pc, bo
 	uint64_t address = pc - is_call, key = pc << 1 | is_call;
 	struct native_module *module = modules_find(unwinder, address);
 	*ret_count = 1;
-	if (!module || !make_room(module))
+	struct native_names *names = module ? names_at(&module->names, key) : NULL;
+	if (!names)
 		return &nothing;
-	struct native_names *names = slot_of(module->names, module->name_capacity, key);
 	if (!names->items) {
-		fill(module, address, pc, names);
-		if (!names->items)
+		struct native_names found = {.key = key};
+		fill(module, address, pc, &found);
+		if (!found.items)
 			return &nothing;
-		names->key = key;
-		module->name_count++;
+		names_put(&module->names, names, &found);
 	}
 	*ret_count = names->count;
 	return names->items;

@@ -81,11 +81,20 @@ struct native_name {
 	const char *file;     /* of the source; NULL: no debug information */
 	int line;             /* 0: not known */
 	bool inlined;         /* put in line into the next one */
+	bool tail_call;       /* it is on the stack no more: its last call took its place */
+	uint64_t address;     /* that this is of */
 };
 
 /* Newest first: what was put in line there, and last the function itself. Never NULL, at
  * least one (which may say nothing). They live as long as the unwinder, texts too. */
 const struct native_name *unwind_name(struct unwinder *unwinder, uint64_t pc, bool is_call,
 				      size_t *ret_count);
+
+/* Of two frames one of which seems to have called the other: the functions between them
+ * that are on the stack no more, newest first; as far as debug information tells, and
+ * where there is but one way. `callee` is the newer one. May be NULL with a count of 0. */
+const struct native_name *unwind_tail_calls(struct unwinder *unwinder,
+					    const struct native_frame *callee,
+					    const struct native_frame *caller, size_t *ret_count);
 
 #endif

@@ -41,6 +41,8 @@ static void emit_native(struct emitter *emitter, const struct heapspy_frame *fra
 		emit_count(emitter, "offset", NULL, frame->offset);
 	if (frame->inlined)
 		emit_flag(emitter, "inlined", NULL, true, "", "");
+	if (frame->tail_call)
+		emit_flag(emitter, "tail_call", NULL, true, "", "");
 }
 
 static void emit_frames(struct emitter *emitter, const struct heapspy_thread *thread, bool shown)
