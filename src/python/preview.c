@@ -33,6 +33,8 @@ static const struct kind {
     {"set", preview_set, NULL},
     {"frozenset", preview_set, NULL},
     {"collections.deque", preview_deque, NULL},
+{"array.array", preview_array, NULL},
+{"memoryview", preview_memory, NULL},
     {"function", preview_function, NULL},
     {"method", preview_method, NULL},
     {"builtin_function_or_method", preview_builtin, NULL},

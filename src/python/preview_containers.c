@@ -177,3 +177,40 @@ void preview_deque(struct preview *preview, const struct subject *subject)
 	}
 	close_container(preview, &brackets, shown, length);
 }
+
+/* arrayobject: its descriptor begins with the type code. Modules/arraymodule.c. */
+void preview_array(struct preview *preview, const struct subject *subject)
+{
+	const struct layout *layout = &preview->python->layout;
+	uint64_t length = PREVIEW_FIELD(preview, subject->address, VarObject, ob_size);
+	uint64_t descriptor = HAS(layout, ArrayObject, ob_descr)
+				  ? PREVIEW_FIELD(preview, subject->address, ArrayObject, ob_descr)
+				  : 0;
+	uint8_t code = descriptor ? peek_u8(preview->python->peek, descriptor) : 0;
+	bool known =
+	    peek_take_fault(preview->python->peek) == FAULT_NONE && code > ' ' && code < 0x7f;
+	preview_print(preview, "array('%c', %llu items)", known ? code : '?',
+		      (unsigned long long)length);
+}
+
+/* PyMemoryViewObject: behind its buffer a hash, flags and a count of exports, then the
+ * Py_buffer: where, whose, how long. Include/cpython/memoryobject.h. */
+void preview_memory(struct preview *preview, const struct subject *subject)
+{
+	enum { OWNER = 40, LENGTH = 48 };
+	const struct layout *layout = &preview->python->layout;
+	if (!HAS(layout, MemoryViewObject, mbuf)) {
+		preview_ascii(preview, "<memory>");
+		return;
+	}
+	uint64_t at = subject->address + (uint64_t)OFFSET(layout, MemoryViewObject, mbuf);
+	uint64_t owner = preview_word(preview, at + OWNER),
+		 length = preview_word(preview, at + LENGTH);
+	bool had = peek_take_fault(preview->python->peek) == FAULT_NONE;
+	preview_print(preview, "<memory of %llu bytes", had ? (unsigned long long)length : 0);
+	if (had && owner) {
+		preview_ascii(preview, " of ");
+		preview_object(preview, owner, PREVIEW_DEPTH);
+	}
+	preview_put(preview, '>');
+}

@@ -80,6 +80,8 @@ void preview_list(struct preview *preview, const struct subject *subject);
 void preview_tuple(struct preview *preview, const struct subject *subject);
 void preview_dict(struct preview *preview, const struct subject *subject);
 void preview_set(struct preview *preview, const struct subject *subject);
+void preview_array(struct preview *preview, const struct subject *subject);
+void preview_memory(struct preview *preview, const struct subject *subject);
 void preview_deque(struct preview *preview, const struct subject *subject);
 void preview_function(struct preview *preview, const struct subject *subject);
 void preview_builtin(struct preview *preview, const struct subject *subject);

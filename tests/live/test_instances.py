@@ -24,6 +24,8 @@ ATTRIBUTES = {
     "__main__.Derived": r"third=b'3' first=(\d+) second='s\1'",
     "__main__.Late": r"number=\d+ other=2",
     "__main__.Failure": r"Failure\('why', 5\)",
+    "array.array": r"array\('(d', 300|u', 2|b', 0) items\)",
+    "memoryview": r"<memory of (3 bytes of b'abcdef'|7 bytes of bytearray\(b'(\\x00){7}'\))>",
     "function": r"<function (function|generate) at instances\.py:\d+>",
     "generator": r"<generator object generate at instances\.py:\d+>",
     "module": r"<module '(json|types)'>",

@@ -6,6 +6,7 @@
 It writes the report as JSON, says "ready" and rests in one read().
 """
 
+import array
 import collections
 import gc
 import json
@@ -105,6 +106,8 @@ def make():
     made["__main__.Failure"] = [Failure("why", 5)]
     made["collections.deque"] = [collections.deque(range(300)), collections.deque("ab"), collections.deque()]
     made["collections.deque"][0].popleft()
+    made["array.array"] = [array.array("d", range(300)), array.array("u", "ab"), array.array("b")]
+    made["memoryview"] = [memoryview(b"abcdef")[2:5], memoryview(bytearray(7))]
     made["function"] = [function, generate]
     made["generator"] = [generate()]
     made["module"] = [json, types]
