@@ -25,10 +25,11 @@
 
 /* ---- signals: handlers set flags and wake the loop ---------------------------------------- */
 
-static volatile sig_atomic_t ended_by, resized, continued;
+static volatile sig_atomic_t ended_by, resized, continued, suspended;
 static int wake_up[2] = {-1, -1};
 
-static const int taken[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGWINCH, SIGCONT, SIGPIPE};
+static const int taken[] = {SIGTERM, SIGHUP,  SIGINT,  SIGQUIT,
+			    SIGTSTP, SIGCONT, SIGPIPE, SIGWINCH};
 enum { TAKEN = sizeof(taken) / sizeof(*taken) };
 static struct sigaction handlers_before[TAKEN];
 
@@ -39,6 +40,8 @@ static void note(int signal)
 		resized = 1;
 	else if (signal == SIGCONT)
 		continued = 1;
+	else if (signal == SIGTSTP)
+		suspended = 1;
 	else if (signal != SIGPIPE)
 		ended_by = signal;
 	ssize_t written = write(wake_up[1], "", 1);
@@ -49,12 +52,17 @@ static void note(int signal)
 static bool take_signals(void)
 {
 	struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
-	ended_by = resized = continued = 0;
+	ended_by = resized = continued = suspended = 0;
 	if (pipe2(wake_up, O_CLOEXEC | O_NONBLOCK) != 0)
 		return false;
 	sigemptyset(&action.sa_mask);
-	for (unsigned i = 0; i < TAKEN; i++)
-		sigaction(taken[i], &action, &handlers_before[i]);
+	for (unsigned i = 0; i < TAKEN; i++) {
+		sigaction(taken[i], NULL, &handlers_before[i]);
+		/* nohup(1) and shells without job control have their way. */
+		bool ignored = handlers_before[i].sa_handler == SIG_IGN;
+		if (!ignored || taken[i] == SIGPIPE)
+			sigaction(taken[i], &action, NULL);
+	}
 	return true;
 }
 
@@ -349,12 +357,14 @@ static void run_screen(struct run *run)
 		    (run->options->count && is_enough(&run->group, run->options->count)))
 			return;
 		bool on = wait_for(run, true, patience(run));
-		changed = take_samples(run, look_for_snapshot) || resized || continued;
+		changed = take_samples(run, look_for_snapshot) || resized || continued || suspended;
 		if (run->player.replay)
 			changed |= player_go_on(&run->player, &run->group, monotonic());
-		if (continued)
+		if (suspended)
+			terminal_suspend();
+		else if (continued)
 			terminal_resume();
-		resized = continued = 0;
+		resized = continued = suspended = 0;
 		for (uint32_t key; (key = terminal_key());) {
 			unsigned row, column;
 			unsigned requests = key == TUI_KEY_CLICK && terminal_click(&row, &column)
@@ -427,6 +437,9 @@ static const char *run_plain(struct run *run, int *ret_errnum)
 	while (!ended_by && !group_is_gone(&run->group)) {
 		if (!take_samples(run, print_member)) {
 			wait_for(run, false, -1);
+			if (suspended)
+				raise(SIGSTOP);
+			suspended = 0;
 			continue;
 		}
 		if (ferror(stdout)) {

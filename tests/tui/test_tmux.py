@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -412,10 +413,13 @@ def test_ended_by_signal(terminal, heapspy, target, number, status):
     assert target.poll() is None
 
 
-def test_stopped_and_continued(terminal, heapspy, target):
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
+def test_stopped_and_continued(terminal, heapspy, target, number):
     start(terminal, heapspy, target)
-    os.kill(terminal.child(), signal.SIGSTOP)
+    os.kill(terminal.child(), number)
     terminal.until(r"Stopped")
+    if number == signal.SIGTSTP:  # the other one leaves no time for it
+        assert terminal.asked("alternate_on") == "0"
     terminal.line("fg")
     terminal.until(r"LIVE$")
     terminal.until(r"^Types ")
@@ -550,3 +554,50 @@ def test_replay(terminal, heapspy, target, tmp_path):
     terminal.press("q")
     terminal.until(r"status=0\.")
     terminal.assert_restored()
+
+
+def test_hangup_is_ignored_where_it_was(heapspy, target):
+    """As nohup(1) has it."""
+    command = ["nohup", str(heapspy.path), "top", str(target.pid), "--plain", "-i", "0.1"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watch:
+        assert " reading: " in watch.stdout.readline()
+        watch.send_signal(signal.SIGHUP)
+        for _ in range(20):
+            assert watch.stdout.readline()
+        watch.terminate()
+        assert watch.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_plain_is_stopped_and_continued(heapspy, target):
+    command = [str(heapspy.path), "top", str(target.pid), "--plain", "-i", "0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
+        assert " reading: " in watch.stdout.readline()
+        watch.send_signal(signal.SIGTSTP)
+        os.waitid(os.P_PID, watch.pid, os.WSTOPPED)
+        watch.send_signal(signal.SIGCONT)
+        for _ in range(20):
+            assert watch.stdout.readline()
+        watch.terminate()
+        assert watch.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_soak(heapspy, tmp_path):
+    """Short of what tests/bench/top does for half an hour: a target that churns, short intervals, keys all the time."""
+    sys.path.insert(0, str(CHECKOUT / "tests" / "bench"))
+    import watched
+
+    program = CHECKOUT / "tests" / "programs" / "churn.py"
+    target = subprocess.Popen(["/usr/bin/python3", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert target.stdout.readline() == b"ready\n"
+        result = watched.soak(heapspy.path, target.pid, 80, 0.05, 0.1)
+    finally:
+        target.kill()
+        target.wait()
+        target.stdin.close()
+        target.stdout.close()
+    assert result["status"] == 0
+    assert result["written"] > 80 * 10
+    # It has what it needs after the first heap walks.
+    assert result["rss"][-1] < result["rss"][len(result["rss"]) // 2] + (8 << 20)
+    assert result["rss"][-1] < 80 << 20
