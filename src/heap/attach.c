@@ -117,6 +117,7 @@ struct heapspy_error *attach_refresh(struct heapspy *heapspy)
 	if (error)
 		return error;
 	peek_forget(python->peek);
+	python->name_reads = 0;
 	enum fault fault = python_list_interpreters(python);
 	if (fault == FAULT_NONE)
 		return NULL;

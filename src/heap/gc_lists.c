@@ -89,14 +89,62 @@ static void sort_unique(struct outside *outside)
 	outside->count = kept;
 }
 
+/* Every so manieth object of all runs: whoever meets one again goes in a circle, or
+ * where another run went before. Then many runs cannot share one long end. */
+enum { EVERY = 64 };
+
+struct seen {
+	uint64_t *slots; /* 0: free */
+	size_t mask, count;
+};
+
+static uint64_t *slot_of(uint64_t *slots, size_t mask, uint64_t address)
+{
+	size_t i = (size_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
+	while (slots[i] && slots[i] != address)
+		i = (i + 1) & mask;
+	return &slots[i];
+}
+
+/* False without memory: then what is not remembered is not met again. */
+static bool grow(struct seen *seen)
+{
+	size_t mask = seen->mask ? 2 * seen->mask + 1 : 1023;
+	uint64_t *slots = calloc(mask + 1, sizeof(*slots));
+	if (!slots)
+		return false;
+	for (size_t i = 0; seen->slots && i <= seen->mask; i++)
+		if (seen->slots[i])
+			*slot_of(slots, mask, seen->slots[i]) = seen->slots[i];
+	free(seen->slots);
+	seen->slots = slots;
+	seen->mask = mask;
+	return true;
+}
+
+static bool was_seen(const struct seen *seen, uint64_t address)
+{
+	return seen->count && *slot_of(seen->slots, seen->mask, address) == address;
+}
+
+static bool see(struct seen *seen, uint64_t address)
+{
+	if (2 * seen->count >= seen->mask && !grow(seen))
+		return false;
+	*slot_of(seen->slots, seen->mask, address) = address;
+	seen->count++;
+	return true;
+}
+
 /* Count from `start` on while the links stay outside the pools. Another's start
  * ends the run as well: in a list that changes, two runs may meet. */
-static void count_run(struct gc_lists *lists, const struct outside *outside, uint64_t start)
+static void count_run(struct gc_lists *lists, const struct outside *outside, uint64_t start,
+		      struct seen *seen)
 {
 	struct counter *counter = lists->counter;
-	struct circle circle = {0};
+	uint64_t steps = 0;
 	for (uint64_t at = start; at && !is_head(lists, at) && !pool_map_has(&counter->pools, at);) {
-		if (goes_round(&circle, at)) {
+		if (was_seen(seen, at) || (++steps % EVERY == 0 && !see(seen, at))) {
 			counter->torn++;
 			break;
 		}
@@ -115,8 +163,10 @@ void gc_lists_count_outside(struct gc_lists *lists, struct outside *outside)
 	for (size_t i = 0; i < lists->count; i++)
 		outside_add(outside, next_of(lists, lists->items[i].head));
 	sort_unique(outside);
+	struct seen seen = {0};
 	for (size_t i = 0; i < outside->count; i++)
-		count_run(lists, outside, outside->items[i]);
+		count_run(lists, outside, outside->items[i], &seen);
+	free(seen.slots);
 	counter_settle(lists->counter);
 }
 

@@ -18,7 +18,7 @@ static int64_t take_change(struct recording_loader *loader, const json_t *line, 
 			   enum moved kind, const int64_t *fallback)
 {
 	int64_t change = take_integer(loader, line, name, -MOST_NUMBER, fallback);
-	loader->moved[kind] += (uint64_t)(change < 0 ? -change : change);
+	loader->moved[kind] += change < 0 ? -(uint64_t)change : (uint64_t)change;
 	if (loader->moved[kind] > (uint64_t)MOST_NUMBER) {
 		loader_refuse(loader, "'%s' adds up to more than there can be", name);
 		loader->moved[kind] = 0;

@@ -17,9 +17,9 @@ static int64_t behind_items(struct python *python, uint64_t object, uint64_t typ
 	int64_t items = peek_i64(python->peek, object + OFFSET(layout, VarObject, ob_size));
 	int64_t basic = peek_i64(python->peek, type + OFFSET(layout, TypeObject, tp_basicsize));
 	int64_t each = peek_i64(python->peek, type + OFFSET(layout, TypeObject, tp_itemsize));
-	items = items < 0 ? -items : items;
-	if (items > INT32_MAX || basic < 0 || basic > INT32_MAX || each < 0 || each > INT16_MAX)
+	if (items < -INT32_MAX || items > INT32_MAX || basic < 0 || basic > INT32_MAX || each < 0 || each > INT16_MAX)
 		return 0;
+	items = items < 0 ? -items : items;
 	return ((basic + items * each + 7) & ~INT64_C(7)) + offset;
 }
 

@@ -16,6 +16,7 @@ enum { OWNER_GENERATOR = 1, OWNER_INTERPRETER = 3, OWNER_LAST = 4 };
 struct frames {
 	struct python *python;
 	struct codes *codes;
+	uint64_t left; /* frames that may still be looked at */
 };
 
 struct frames *frames_new(struct python *python)
@@ -24,6 +25,7 @@ struct frames *frames_new(struct python *python)
 	if (!frames)
 		return NULL;
 	frames->python = python;
+	frames->left = FRAMES_IN_ALL;
 	frames->codes = codes_new(python);
 	if (frames->codes)
 		return frames;
@@ -170,7 +172,8 @@ enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list
 		enum fault fault = peek_take_fault(peek);
 		if (fault != FAULT_NONE)
 			return fault;
-		if (list->count == FRAMES_MAX || steps > 4 * (uint64_t)FRAMES_MAX) {
+		if (list->count == FRAMES_MAX || steps > 4 * (uint64_t)FRAMES_MAX ||
+		    frames->left == 0) {
 			list->cut = true;
 			return FAULT_NONE;
 		}
@@ -180,6 +183,7 @@ enum fault frames_walk(struct frames *frames, uint64_t thread, struct frame_list
 			list->cut = true;
 			return FAULT_NONE;
 		}
+		frames->left--;
 		steps++;
 		if ((steps & (steps - 1)) == 0)
 			mark = frame.address;

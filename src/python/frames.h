@@ -22,6 +22,9 @@
 /* A longer stack is cut off there. */
 #define FRAMES_MAX 100000
 
+/* So many frames are looked at in all: thousands of threads may seem to have one deep stack. */
+#define FRAMES_IN_ALL (2u << 20)
+
 /* A frame as it lies in the target. */
 struct frame {
 	uint64_t address;

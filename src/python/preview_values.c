@@ -105,7 +105,7 @@ static bool read_digits(struct preview *preview, uint64_t address, uint32_t *dig
 	} else {
 		int64_t size = (int64_t)PREVIEW_FIELD(preview, address, VarObject, ob_size);
 		*ret_negative = size < 0;
-		*ret_count = (size_t)(size < 0 ? -size : size);
+		*ret_count = size < 0 ? -(uint64_t)size : (uint64_t)size;
 	}
 	if (*ret_count > most)
 		return false;

@@ -53,6 +53,8 @@ struct python {
 	 * stripped); 0: not known. */
 	uint64_t arenas_pointer;
 
+	uint64_t name_reads; /* that names of types took in this sample: python/type_name.c */
+
 	struct interpreter *interpreters; /* main interpreter first */
 	size_t interpreter_count;
 };

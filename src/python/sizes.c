@@ -119,7 +119,7 @@ static uint64_t size_int(struct measuring *m)
 		return basic(m) + times(m, digits ?: 1, (uint64_t)m->object->type->itemsize);
 	}
 	int64_t signed_digits = (int64_t)OWN(m, VarObject, ob_size);
-	uint64_t digits = (uint64_t)(signed_digits < 0 ? -signed_digits : signed_digits);
+	uint64_t digits = signed_digits < 0 ? -(uint64_t)signed_digits : (uint64_t)signed_digits;
 	if (!digits && python_since(m->python, PYTHON_VERSION(3, 11)))
 		digits = 1;
 	return (uint64_t)OFFSET(m->layout, LongObject, ob_digit) + times(m, digits, 4);

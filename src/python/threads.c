@@ -179,8 +179,12 @@ static uint64_t int_value(struct python *python, uint64_t object)
 	return value;
 }
 
+/* Reads that names may take in all: of as many threads as there can be, a few dozen each. */
+#define MOST_READS (16u << 20)
+
 struct name_visit {
 	struct python *python;
+	uint64_t last_read;
 	void (*visit)(void *context, uint64_t ident, char *name);
 	void *context;
 };
@@ -190,6 +194,8 @@ static bool visit_thread(void *context, uint64_t key, uint64_t value)
 {
 	struct name_visit *visit = context;
 	struct python *python = visit->python;
+	if (peek_reads(python->peek) > visit->last_read)
+		return false;
 	uint64_t ident = int_value(python, key);
 	uint64_t text = ident ? attribute_find(python, value, "_name") : 0;
 	char *name = text && flags_of(python, text) & TYPE_UNICODE_SUBCLASS
@@ -220,7 +226,7 @@ void threads_visit_names(struct python *python, const struct interpreter *interp
 		is_dict(python, modules) ? dict_find(peek, layout, modules, "threading") : 0;
 	uint64_t dict = module ? peek_u64(peek, module + OFFSET(layout, ModuleObject, md_dict)) : 0;
 	uint64_t active = is_dict(python, dict) ? dict_find(peek, layout, dict, "_active") : 0;
-	struct name_visit how = {python, visit, context};
+	struct name_visit how = {python, peek_reads(peek) + MOST_READS, visit, context};
 	if (peek_take_fault(peek) == FAULT_NONE && is_dict(python, active))
 		dict_visit(peek, layout, active, THREADS_MAX, visit_thread, &how);
 	peek_take_fault(peek);

@@ -28,10 +28,18 @@ static char *read_str(struct python *python, uint64_t object)
 	return NULL;
 }
 
+/* Reads that modules of types may take in all. A class has its module among the first of
+ * its attributes; thousands that share a dict of thousands without one are no program's. */
+#define MOST_READS (UINT64_C(128) << 20)
+
 static char *heap_type_module(struct python *python, const struct type *type)
 {
+	if (python->name_reads > MOST_READS)
+		return NULL;
+	uint64_t before = peek_reads(python->peek);
 	uint64_t dict = peek_u64(python->peek, type->address + OFFSET(&python->layout, TypeObject, tp_dict));
 	uint64_t module = dict ? dict_find(python->peek, &python->layout, dict, "__module__") : 0;
+	python->name_reads += peek_reads(python->peek) - before;
 	if (peek_take_fault(python->peek) != FAULT_NONE)
 		return NULL;
 	return read_str(python, module);

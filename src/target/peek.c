@@ -22,6 +22,7 @@ struct peek {
 	struct target *target;
 	enum fault fault;
 	uint32_t epoch;
+	uint64_t reads;
 	uint8_t joined[PAGE_BYTES]; /* what lies on two pages */
 	struct set sets[SETS];
 	uint8_t bytes[SETS][WAYS][PAGE_BYTES];
@@ -55,6 +56,11 @@ void peek_forget(struct peek *peek)
 struct target *peek_target(struct peek *peek)
 {
 	return peek->target;
+}
+
+uint64_t peek_reads(const struct peek *peek)
+{
+	return peek->reads;
 }
 
 void peek_retarget(struct peek *peek, struct target *target)
@@ -128,6 +134,7 @@ static bool copy(struct peek *peek, uint64_t address, uint8_t *buffer, size_t le
 /* Does nothing stand against reading this? */
 static bool may_read(struct peek *peek, uint64_t address, size_t length)
 {
+	peek->reads++;
 	if (length && address > UINT64_MAX - (length - 1))
 		peek_raise(peek, FAULT_UNMAPPED);
 	return peek->fault == FAULT_NONE;

@@ -36,6 +36,10 @@ void peek_forget(struct peek *peek);
 
 struct target *peek_target(struct peek *peek);
 
+/* How many reads there were so far. What a hostile target may make as long as it likes is
+ * bounded by this: a search among many, begun again and again. */
+uint64_t peek_reads(const struct peek *peek);
+
 /* Read another target from now on. What is cached is dropped. */
 void peek_retarget(struct peek *peek, struct target *target);
 

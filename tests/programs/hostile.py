@@ -142,6 +142,15 @@ def tables_of_dicts():
     poke(id(keep({1: 1})) + 32, 0x123456789000)
 
 
+def types_share_a_dict():
+    """None of them finds the name of its module in it."""
+    shared = keep({"k%d" % number: number for number in range(90000)})
+    for number in range(5000):
+        one = keep(type("Sharing%d" % number, (), {}))
+        keep(one())
+        poke(id(one) + 264, id(shared))  # tp_dict
+
+
 def namespace_of_modules():
     poke(peek(id(sys.modules) + 32) + 8, 0xFFFFFFFFFFFFFFFF)
 
@@ -192,6 +201,28 @@ def thousands_of_frames():
 
 def deep(depth):
     return deep(depth - 1) if depth else rest()
+
+
+def threads_share_a_stack():
+    """Thousands of thread states, all of them with the stack of the one that there is."""
+    sys.setrecursionlimit(100000)
+    deep_and_share(20000)
+
+
+def deep_and_share(depth):
+    if depth:
+        return deep_and_share(depth - 1)
+    ctypes.pythonapi.PyThreadState_Get.restype = ctypes.c_void_p
+    real, size, count = ctypes.pythonapi.PyThreadState_Get(), 400, 5000
+    LIBC.mmap.restype = ctypes.c_void_p
+    start = LIBC.mmap(None, ctypes.c_size_t(count * size), 3, 0x22, -1, 0)
+    for number in range(count):
+        ctypes.memmove(start + number * size, real, size)
+        poke(start + number * size, start + (number - 1) * size, start + (number + 1) * size)
+    poke(start, real)
+    poke(start + (count - 1) * size + 8, 0)
+    poke(real + 8, start)
+    rest()
 
 
 def frames_in_a_circle():
