@@ -317,6 +317,21 @@ void image_spoil(struct image *image, const uint8_t *input_bytes, size_t length)
 			for (size_t i = 0; i < count; i++)
 				bytes[i] = (uint8_t)take(&input, 1);
 			write_at(image, address, bytes, count);
+		} else if (what % 16 == 15) {
+			/* What is one too much for somebody. */
+			static const uint64_t extremes[] = {0,
+							    1,
+							    UINT64_MAX,
+							    INT64_MAX,
+							    (uint64_t)INT64_MIN,
+							    UINT64_C(1) << 62,
+							    UINT32_MAX,
+							    INT32_MAX,
+							    UINT64_C(1) << 32,
+							    UINT64_C(1) << 47};
+			uint64_t word = what / 16 < 10 ? extremes[what / 16] : address;
+			memcpy(bytes, &word, sizeof(word));
+			write_at(image, address, bytes, sizeof(word));
 		} else if (what % 8 == 6) {
 			uint64_t pointer = take_address(image, &input);
 			memcpy(bytes, &pointer, sizeof(pointer));

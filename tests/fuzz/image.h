@@ -21,8 +21,8 @@ struct target *image_target(struct image *image);
 
 /*
  * Spoil it as the input says, at most sixteen times. One patch is a place, of those
- * that are really read, and what to do there: other bytes, a pointer to another such
- * place, or a page that cannot be had.
+ * that are really read, and what to do there: other bytes, an extreme number, a pointer to another
+ * such place, or a page that cannot be had.
  */
 void image_spoil(struct image *image, const uint8_t *input, size_t length);
 
