@@ -72,10 +72,11 @@ def test_every_command_line_is_understood(readme, fake, tmp_path):
     """All lines that call heapspy, with made-up processes."""
     lines = re.findall(r"^(?:\$ |sudo )?(heapspy .*?)(?: *#.*)?$", readme, re.M)
     assert lines
+    (tmp_path / "app.py").write_text("import time; time.sleep(600)")
     for line in lines:
         line = re.sub(r"\b4711\b", "1", line).replace("heapspy", f"'{fake.path}'", 1)
         line = re.sub(r" 1 1s$", " 1 1ms 2", line)
-        line = re.sub(r" top 1$", " top 1 -n 1", line)
+        line = re.sub(r" top 1$", " top 1 -n 1", line).replace(" top --", " top -n 1 --")
         line = line.replace("-o leak.ndjson", "-o leak.ndjson --force")
         done = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=30)
         # Made-up recordings have lost events.
