@@ -331,10 +331,20 @@ static unsigned filter_threads(struct app *app, uint32_t key)
 	return 0;
 }
 
+/* There is no process behind a recording: false, and it is said. */
+static bool has_process(struct app *app)
+{
+	if (app->replay)
+		snprintf(app->message, sizeof(app->message), "a recording has no memory to read");
+	return !app->replay;
+}
+
 static unsigned native_frames(struct app *app, uint32_t key)
 {
 	(void)key;
 	focus(app, PANEL_THREADS);
+	if (!has_process(app))
+		return 0;
 	app->native = !app->native;
 	snprintf(app->message, sizeof(app->message),
 		 app->native ? "frames of C, read once: F5 again, n back to Python alone"
@@ -369,6 +379,8 @@ static unsigned export(struct app *app, uint32_t key)
 static unsigned snapshot(struct app *app, uint32_t key)
 {
 	(void)key;
+	if (!has_process(app))
+		return 0;
 	app->prompt = PROMPT_SNAPSHOT;
 	app->exists = false;
 	suggest_path(app, "heap", ".core");

@@ -161,8 +161,10 @@ static void draw_objects(struct app *app, struct grid *grid, const struct rect *
 	char clock[TEXT_SIZE], text[160];
 	app_list_objects(app);
 	if (!look || !look->instances) {
-		grid_text(grid, rect, 0, 2, look ? ROLE_BAD : ROLE_DIM,
-			  look && look->trouble ? look->trouble : "looking at its objects");
+		const char *why = app->replay		  ? "a recording has no objects"
+				  : look && look->trouble ? look->trouble
+							  : "looking at its objects";
+		grid_text(grid, rect, 0, 2, look ? ROLE_BAD : ROLE_DIM, why);
 		app->page = 1;
 		return;
 	}

@@ -223,6 +223,14 @@ static void test_files(void **state)
 	assert_int_equal(app.prompt, PROMPT_NONE);
 	assert_int_equal(app_key(&app, TUI_KEY_F10), REQUEST_QUIT);
 
+	/* Of a recording there is nothing but what it holds. */
+	app.replay = REPLAY_RUNS;
+	assert_int_equal(scripted_keys(&app, "x"), 0);
+	assert_int_equal(app.prompt, PROMPT_NONE);
+	assert_int_equal(scripted_keys(&app, "n1"), 0);
+	assert_false(app.native);
+	app.replay = REPLAY_NOT;
+
 	/* All of a view is in it. */
 	assert_true(export_make(&app, &table));
 	assert_int_equal(table.row_count, app.row_count);
