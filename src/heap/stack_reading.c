@@ -11,6 +11,7 @@
 #include "python/frames.h"
 #include "python/lines.h"
 #include "python/threads.h"
+#include "target/tasks.h"
 
 /* So often a stack that changes is read again: a thread that is at work pushes and
  * pops frames faster than a deep one can be read. */
@@ -269,6 +270,12 @@ static void take_name(void *context, uint64_t ident, char *name)
 	free(name);
 }
 
+static bool has_ended(const struct reading *reading, pid_t tid)
+{
+	int proc = target_proc_directory(reading->python->target);
+	return reading->live && proc >= 0 && task_letter(proc, tid) == 0;
+}
+
 /* Those that Python does not know, the main thread first. */
 static enum fault read_others(struct reading *reading)
 {
@@ -291,6 +298,11 @@ static enum fault read_others(struct reading *reading)
 		reading->now.count = reading->now.run_count = 0;
 		reading->now.cut = false;
 		thread->torn = !native_reading_take(&reading->native, task->tid, NULL, NULL, &fault);
+		if (thread->torn && has_ended(reading, task->tid)) {
+			free((char *)thread->name);
+			reading->threads.count--;
+			continue;
+		}
 		if (describe_merged(reading, thread) != FAULT_NONE)
 			return FAULT_ABSENT;
 		reading->threads.torn += thread->torn;

@@ -6,7 +6,7 @@
  * kernel, a core, perf), and so may the stack, in a copy. The rest comes from the files
  * that are mapped, found as elf/module.h finds them: how to get from a function to its
  * caller from .eh_frame, which stripped files have too. What an address was found to mean
- * is remembered: the second time costs some ten nanoseconds a frame.
+ * is remembered: the second time a frame costs a tenth of a microsecond, and a name less.
  *
  * Finding the frames and naming them are apart: keep the addresses, and name them later,
  * as long as the target still has the same files mapped.
