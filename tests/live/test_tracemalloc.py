@@ -7,18 +7,30 @@ import json
 import pathlib
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 
 import catalogue
 import pytest
 import targets
 
+PATIENCE = 60  # seconds for something to be seen
+
 
 @pytest.fixture(scope="module")
 def traced(workplace: targets.Workplace) -> Iterator[tuple[targets.Target, dict]]:
     path = workplace.shared / "traced"
     with workplace.start("traced.py", workplace.as_target_sees(path)) as target:
+        wait_for_rest(target.pid)
         yield target, json.loads(path.read_text())
+
+
+def wait_for_rest(pid: int) -> None:
+    """It allocates what it is to read into after it said that it is ready."""
+    deadline = time.monotonic() + PATIENCE
+    while not pathlib.Path(f"/proc/{pid}/syscall").read_text().startswith("0 0x0 "):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def clean(text: str) -> str:
