@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -134,6 +137,113 @@ static struct heapspy_error *look_at_existing(struct output *output, mode_t *ret
 	return NULL;
 }
 
+/* ---- the keeper of the name ---------------------------------------------- */
+
+/* Give the file its name: without force in one step that fails where the name is
+ * taken, with force by renaming over what is there. */
+static int publish(struct output *output)
+{
+	int directory = output->directory;
+	char unnamed[40];
+	snprintf(unnamed, sizeof(unnamed), "/proc/self/fd/%d", fileno(output->stream));
+
+	if (!output->temporary && !output->force)
+		return linkat(AT_FDCWD, unnamed, directory, output->name, AT_SYMLINK_FOLLOW);
+	if (!output->temporary) {
+		/* There is no linkat() that replaces: a hidden name for a moment. */
+		CLEANUP(freep) char *name = hidden_name();
+		if (!name || linkat(AT_FDCWD, unnamed, directory, name, AT_SYMLINK_FOLLOW) < 0)
+			return -1;
+		output->temporary = take_pointer(name);
+	}
+	unsigned flags = output->force ? 0 : RENAME_NOREPLACE;
+	int renamed = renameat2(directory, output->temporary, directory, output->name, flags);
+	if (renamed < 0 && errno == EINVAL && !output->force)
+		return linkat(directory, output->temporary, directory, output->name, 0);
+	if (renamed == 0) {
+		free(output->temporary);
+		output->temporary = NULL;
+	}
+	return renamed;
+}
+
+enum { PUBLISH = 'p', END = 'e' };
+
+/* Until it is told to end, or whoever could tell is gone: then a hidden file goes too.
+ * No signal ends it before. */
+static _Noreturn void keep_name(struct output *output)
+{
+	char request;
+	while (read(output->socket, &request, 1) == 1 && request == PUBLISH) {
+		int errnum = publish(output) < 0 ? errno : 0;
+		if (write(output->socket, &errnum, sizeof(errnum)) != sizeof(errnum))
+			break;
+	}
+	if (output->temporary)
+		unlinkat(output->directory, output->temporary, 0);
+	_exit(0);
+}
+
+/* In the sandbox of a program that creates files later none can be started: it gives
+ * them their names itself. */
+static int start_keeper(struct output *output)
+{
+	int sockets[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return errno == EPERM ? 0 : errno;
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid_t keeper = fork();
+	if (keeper == 0) {
+		close(sockets[0]);
+		output->socket = sockets[1];
+		keep_name(output);
+	}
+	int errnum = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	close(sockets[1]);
+	if (keeper < 0) {
+		close(sockets[0]);
+		return errnum;
+	}
+	output->keeper = keeper;
+	output->socket = sockets[0];
+	return 0;
+}
+
+/* 0 or an errno. */
+static int ask_keeper(const struct output *output)
+{
+	static const char request = PUBLISH;
+	int errnum;
+	if (send(output->socket, &request, 1, MSG_NOSIGNAL) != 1)
+		return errno;
+	ssize_t got;
+	do
+		got = recv(output->socket, &errnum, sizeof(errnum), 0);
+	while (got < 0 && errno == EINTR);
+	return got == sizeof(errnum) ? errnum : EPIPE;
+}
+
+static void end_keeper(const struct output *output)
+{
+	static const char request = END;
+	(void)!send(output->socket, &request, 1, MSG_NOSIGNAL);
+	close(output->socket);
+	while (waitpid(output->keeper, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int give_name(struct output *output)
+{
+	if (output->keeper)
+		return ask_keeper(output);
+	return publish(output) < 0 ? errno : 0;
+}
+
+/* ---- opening ----------------------------------------------------------------- */
+
 static struct heapspy_error *open_file(struct output *output)
 {
 	CLEANUP(closep) int fd = -1;
@@ -159,7 +269,8 @@ static struct heapspy_error *open_file(struct output *output)
 	if (!output->stream)
 		return output_failed(output, errno);
 	fd = -1;
-	return NULL;
+	int errnum = output->is_published ? start_keeper(output) : 0;
+	return errnum ? output_failed(output, errnum) : NULL;
 }
 
 static struct heapspy_error *open_as(const char *path, bool force, bool grows,
@@ -198,34 +309,6 @@ struct heapspy_error *output_flush(struct output *output)
 	return output_failed(output, errno ?: EIO);
 }
 
-/* Give the file its name: without force in one step that fails where the name is
- * taken, with force by renaming over what is there. */
-static int publish(struct output *output)
-{
-	int directory = output->directory;
-	char unnamed[40];
-	snprintf(unnamed, sizeof(unnamed), "/proc/self/fd/%d", fileno(output->stream));
-
-	if (!output->temporary && !output->force)
-		return linkat(AT_FDCWD, unnamed, directory, output->name, AT_SYMLINK_FOLLOW);
-	if (!output->temporary) {
-		/* There is no linkat() that replaces: a hidden name for a moment. */
-		CLEANUP(freep) char *name = hidden_name();
-		if (!name || linkat(AT_FDCWD, unnamed, directory, name, AT_SYMLINK_FOLLOW) < 0)
-			return -1;
-		output->temporary = take_pointer(name);
-	}
-	unsigned flags = output->force ? 0 : RENAME_NOREPLACE;
-	int renamed = renameat2(directory, output->temporary, directory, output->name, flags);
-	if (renamed < 0 && errno == EINVAL && !output->force)
-		return linkat(directory, output->temporary, directory, output->name, 0);
-	if (renamed == 0) {
-		free(output->temporary);
-		output->temporary = NULL;
-	}
-	return renamed;
-}
-
 struct heapspy_error *output_finish(struct output *output)
 {
 	struct heapspy_error *error = output_flush(output);
@@ -234,9 +317,10 @@ struct heapspy_error *output_finish(struct output *output)
 	if (output->is_published) {
 		if (fsync(fileno(output->stream)) < 0)
 			return output_failed(output, errno);
-		if (publish(output) < 0)
-			return errno == EEXIST && !output->force ? refuse_existing(output)
-								 : output_failed(output, errno);
+		int errnum = give_name(output);
+		if (errnum)
+			return errnum == EEXIST && !output->force ? refuse_existing(output)
+								  : output_failed(output, errnum);
 	}
 	FILE *stream = output->stream;
 	output->stream = NULL;
@@ -247,7 +331,9 @@ void output_fini(struct output *output)
 {
 	if (output->stream && output->stream != stdout)
 		fclose(output->stream);
-	if (output->temporary)
+	if (output->keeper)
+		end_keeper(output);
+	else if (output->temporary)
 		unlinkat(output->directory, output->temporary, 0);
 	free(output->temporary);
 	if (output->directory >= 0)

@@ -7,12 +7,17 @@
  * the file system cannot do that, under a hidden one), and gets its name from
  * output_finish(). One that exists is kept, with `force` replaced; a symbolic
  * link is never followed. A device or a FIFO is written as it is.
+ *
+ * The name is given by a process of its own, which is started with the file and knows
+ * the one name that it may give: so the process that reads what is hostile needs no
+ * right to create, rename or remove anything. <heapspy/sandbox.h>
  */
 #ifndef OUTPUT_FILE_H
 #define OUTPUT_FILE_H
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include <heapspy/error.h>
 
@@ -25,6 +30,8 @@ struct output {
 	char *temporary;    /* its name until then, NULL: it has none */
 	bool force;
 	bool grows; /* has its name at once */
+	pid_t keeper;       /* the process that gives the file its name, 0: none */
+	int socket;         /* to it */
 };
 
 /* Descriptors 0 to 2 that are closed are opened on /dev/null, the wrong way
