@@ -78,6 +78,18 @@ struct heapspy_python_info {
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
 heapspy_attach(pid_t pid, const struct heapspy_attach_options *options, struct heapspy **ret_heapspy);
 
+/* The two halves of heapspy_attach(), for what is to be done between them:
+ * <heapspy/sandbox.h>. The first opens all that is needed of the process later, and looks
+ * at nothing that it wrote; only heapspy_target_info() has an answer then. `will_stop`:
+ * start the process that will stop it, for those who could not do that later. */
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_reach(pid_t pid, bool will_stop, struct heapspy **ret_heapspy);
+
+/* The second finds its Python. options may be NULL. After an error heapspy_detach()
+ * is all that is left to do. */
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_recognise(struct heapspy *heapspy, const struct heapspy_attach_options *options);
+
 /* A core file: the kernel's, gcore's, or a snapshot. What it left out is read from
  * the program files on this machine, where they are those of its process.
  * HEAPSPY_BAD_FILE: it is no core, or damaged; the error says where. */

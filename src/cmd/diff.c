@@ -19,6 +19,7 @@
 #include "cmd/command.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
+#include "cmd/sandbox.h"
 #include "cmd/say.h"
 #include "cmd/target.h"
 #include "output/format.h"
@@ -65,7 +66,7 @@ static struct heapspy_error *take(const struct options *options, struct side *si
 	struct heapspy_dump_options how = {.stop = options->stop, .max_pause = options->max_pause};
 	if (options->file && !is_elf(options->file))
 		return heapspy_dump_load(options->file, &side->file);
-	struct heapspy_error *error = side->heapspy ? NULL : target_attach(options, &side->heapspy);
+	struct heapspy_error *error = side->borrowed ? NULL : target_attach(options, &side->heapspy);
 	return error ? error : heapspy_dump(side->heapspy, &how, &side->dump);
 }
 
@@ -214,7 +215,12 @@ static struct heapspy_error *read_both(const struct options *options, struct sid
 	struct options second = *options;
 	bool again = options_given(options, OPTION(AFTER));
 	struct heapspy_error *error = again ? NULL : second_target(options, &second);
-	if (error || (error = read_side(options, before)))
+	if (error || (error = target_reach(options, &before->heapspy)) ||
+	    (!again && (error = target_reach(&second, &after->heapspy))))
+		return error;
+	sandbox_enter(options, &(struct heapspy_sandbox){
+				       .processes = before->heapspy || after->heapspy});
+	if ((error = read_side(options, before)))
 		return error;
 	if (again) {
 		wait_for_second_look(options);

@@ -6,6 +6,7 @@
 #include "cmd/command.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
+#include "cmd/sandbox.h"
 #include "output/diagnosis.h"
 
 /* What the diagnosis found, as an error: the one cause, or that there are some. */
@@ -31,6 +32,7 @@ static struct heapspy_error *run(const struct options *options)
 	struct heapspy_error *error = page_open(options, csv, false, &page);
 	if (error)
 		return error;
+	sandbox_enter(options, &(struct heapspy_sandbox){.processes = true});
 	CLEANUP(heapspy_diagnosis_fini) struct heapspy_diagnosis diagnosis = {0};
 	struct progress *progress = progress_begin(options, "looking");
 	error = heapspy_diagnose(options->pid, options->verbose, &diagnosis);

@@ -23,7 +23,7 @@ DEFINE_CLEANUP(struct heapspy_instances *, heapspy_instances_free)
 
 enum { ROWS_OF_A_TABLE = 20, INSTANCES = 10, PREVIEW = 200 };
 
-static struct heapspy_error *read_heap(const struct options *options, struct heapspy **ret_heapspy,
+static struct heapspy_error *read_heap(const struct options *options, struct heapspy **heapspy,
 				       struct heapspy_dump **ret_dump)
 {
 	struct heapspy_dump_options how = {
@@ -34,9 +34,9 @@ static struct heapspy_error *read_heap(const struct options *options, struct hea
 	char text[256], what[300];
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	struct progress *progress = progress_begin(options, what);
-	struct heapspy_error *error = target_attach(options, ret_heapspy);
+	struct heapspy_error *error = target_attach(options, heapspy);
 	if (!error)
-		error = heapspy_dump(*ret_heapspy, &how, ret_dump);
+		error = heapspy_dump(*heapspy, &how, ret_dump);
 	progress_end(progress);
 	return error;
 }
@@ -116,6 +116,8 @@ static struct heapspy_error *show_instances(const struct options *options)
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
 	CLEANUP(heapspy_instances_freep) struct heapspy_instances *instances = NULL;
+	if ((error = target_lock_in(options, &heapspy)))
+		return error;
 	struct progress *progress = progress_begin(options, what);
 	error = target_attach(options, &heapspy);
 	if (!error)
@@ -148,6 +150,8 @@ static struct heapspy_error *run(const struct options *options)
 		return error;
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *dump = NULL;
+	if ((error = target_lock_in(options, &heapspy)))
+		return error;
 	error = read_heap(options, &heapspy, &dump);
 	if (error)
 		return error;

@@ -109,8 +109,8 @@ static struct heapspy_error *run(const struct options *options)
 	if (error)
 		return error;
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
-	error = target_attach(options, &heapspy);
-	if (error)
+	if ((error = target_lock_in(options, &heapspy)) ||
+	    (error = target_attach(options, &heapspy)))
 		return error;
 	if (series)
 		return read_series(heapspy, options, &page);

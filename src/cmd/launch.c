@@ -197,7 +197,7 @@ static int spawn(struct launch *launch, const struct launch_options *options, in
 	int failed = posix_spawnp(&launch->pid, options->command[0], &files, &how,
 				  options->command, environ);
 	if (!failed)
-		started = launch->group ? -launch->pid : launch->pid;
+		started = launch_signalled(launch);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&how);
 	return failed;
@@ -235,6 +235,11 @@ struct heapspy_error *launch_start(const struct launch_options *options,
 pid_t launch_pid(const struct launch *launch)
 {
 	return launch->pid;
+}
+
+pid_t launch_signalled(const struct launch *launch)
+{
+	return launch->group ? -launch->pid : launch->pid;
 }
 
 void launch_free(struct launch *launch)
@@ -363,7 +368,7 @@ struct heapspy_error *launch_attach(struct launch *launch,
 
 static void tell_to_end(const struct launch *launch, int signal)
 {
-	pid_t whom = launch->group ? -launch->pid : launch->pid;
+	pid_t whom = launch_signalled(launch);
 	kill(whom, signal);
 	kill(whom, SIGCONT);
 }

@@ -34,6 +34,9 @@ HEAPSPY_CHECK struct heapspy_error *launch_start(const struct launch_options *op
 
 pid_t launch_pid(const struct launch *launch);
 
+/* Whom launch_end() signals, as kill(2) has it. */
+pid_t launch_signalled(const struct launch *launch);
+
 /* Do what needs a Python that has started, such as attaching: again and again until it is
  * one, with the errors of launch_attach(). `attempt` returns that of heapspy_attach(). */
 typedef struct heapspy_error *launch_attempt(void *context, pid_t pid);

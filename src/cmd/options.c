@@ -281,6 +281,9 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 	case OPTION_ASCII:
 		options->ascii = true;
 		return NULL;
+	case OPTION_NO_SANDBOX:
+		options->no_sandbox = true;
+		return NULL;
 	case OPTION_QUIET:
 		options->quiet = true;
 		return NULL;

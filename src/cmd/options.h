@@ -127,6 +127,11 @@ struct command;
 	  "dumb.")                                                                             \
 	X(ASCII, 0, "ascii", NULL, "write nothing but ASCII",                                  \
 	  "Other characters are escaped. Tables do so, too, where the locale is not UTF-8.")   \
+	X(NO_SANDBOX, 0, "no-sandbox", NULL, "keep rights that reading does not need",        \
+	  "Else heapspy locks itself in before it looks at anything that a target holds: a "  \
+	  "seccomp filter that it cannot lift again leaves it no way to write into, trace or " \
+	  "signal another process, nor to open a file for writing. Where the kernel has no "  \
+	  "such filters it says so and goes on.")                                              \
 	X(QUIET, 'q', "quiet", NULL, "no remarks on standard error, only errors", NULL)        \
 	X(VERBOSE, 'v', "verbose", NULL, "show more",                                          \
 	  "dump: addresses of the types. doctor: every offset, with what each source of it "   \
@@ -146,8 +151,8 @@ typedef uint64_t option_set; /* a bit of each */
 
 /* Those that may also stand before the command. */
 #define OPTIONS_GLOBAL                                                                         \
-	(OPTION(COLOR) | OPTION(ASCII) | OPTION(QUIET) | OPTION(VERBOSE) | OPTION(HELP) |      \
-	 OPTION(VERSION))
+	(OPTION(COLOR) | OPTION(ASCII) | OPTION(NO_SANDBOX) | OPTION(QUIET) | OPTION(VERBOSE) | \
+	 OPTION(HELP) | OPTION(VERSION))
 #define OPTIONS_OUTPUT (OPTION(OUTPUT) | OPTION(FORCE) | OPTION(JSON) | OPTION(FORMAT))
 #define OPTIONS_ROWS (OPTION(SORT) | OPTION(LIMIT) | OPTION(FILTER))
 
@@ -216,7 +221,7 @@ struct options {
 	bool force;
 	enum format format;
 	enum colour colour;
-	bool ascii, quiet, verbose;
+	bool ascii, no_sandbox, quiet, verbose;
 	enum help help;
 	bool version;
 	int operand_count; /* what is left, in argv */

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "cmd/page.h"
+#include "cmd/sandbox.h"
 #include "cmd/say.h"
 
 static struct heapspy_error *run(const struct options *options)
@@ -12,6 +13,7 @@ static struct heapspy_error *run(const struct options *options)
 	struct heapspy_error *error = page_open(options, "processes", false, &page);
 	if (error)
 		return error;
+	sandbox_enter(options, &(struct heapspy_sandbox){.processes = true});
 	CLEANUP(heapspy_processes_fini) struct heapspy_processes processes = {0};
 	error = heapspy_processes_list(&processes);
 	if (error)

@@ -11,6 +11,7 @@
 #include "cmd/command.h"
 #include "cmd/launch.h"
 #include "cmd/progress.h"
+#include "cmd/sandbox.h"
 #include "cmd/say.h"
 #include "cmd/target.h"
 #include "output/format.h"
@@ -129,14 +130,14 @@ static int take_signals(void)
 }
 
 static struct heapspy_error *attach(const struct options *options, struct launch *launch,
-				    struct heapspy **ret_heapspy)
+				    struct heapspy **heapspy)
 {
 	struct heapspy_attach_options how = {.layout = options->layout};
 	char text[256];
 	struct progress *progress = progress_begin(
 		options, launch ? "the command" : target_text(options, text, sizeof(text)));
-	struct heapspy_error *error = launch ? launch_attach(launch, &how, ret_heapspy)
-					     : target_attach(options, ret_heapspy);
+	struct heapspy_error *error = launch ? launch_attach(launch, &how, heapspy)
+					     : target_attach(options, heapspy);
 	progress_end(progress);
 	return error;
 }
@@ -171,13 +172,27 @@ static struct heapspy_error *check(const struct options *options)
 			 "a process that runs already writes where it does");
 }
 
+/* A command that was started is reached when it is a Python. */
+static struct heapspy_error *lock_in(const struct options *options, const struct launch *launch,
+				     struct heapspy **ret_heapspy)
+{
+	struct heapspy_error *error = launch ? NULL : target_reach(options, ret_heapspy);
+	if (!error)
+		sandbox_enter(options, &(struct heapspy_sandbox){
+					       .processes = true,
+					       .watches = true,
+					       .child = launch ? launch_signalled(launch) : 0,
+				       });
+	return error;
+}
+
 static struct heapspy_error *run_in(const struct options *options, struct launch *launch,
 				    struct writing *writing)
 {
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
 	bool interrupted = false;
-	struct heapspy_error *error = attach(options, launch, &heapspy);
-	if (error)
+	struct heapspy_error *error = lock_in(options, launch, &heapspy);
+	if (error || (error = attach(options, launch, &heapspy)))
 		return error;
 	error = record(options, heapspy, writing, &interrupted);
 	if (launch)

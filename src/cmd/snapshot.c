@@ -46,9 +46,11 @@ static struct heapspy_error *write_it(const struct options *options, struct outp
 	char text[256], what[300];
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
+	struct heapspy_error *error = target_lock_in(options, &heapspy);
+	if (error)
+		return error;
 	struct progress *progress = progress_begin(options, what);
-	struct heapspy_error *error = target_attach(options, &heapspy);
-	if (!error)
+	if (!(error = target_attach(options, &heapspy)))
 		error = heapspy_snapshot_write(heapspy, &how, fileno(output->stream), ret_snapshot);
 	progress_end(progress);
 	return error;

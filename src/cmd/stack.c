@@ -28,7 +28,8 @@ static struct heapspy_error *run(const struct options *options)
 	};
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
 	CLEANUP(heapspy_stack_fini) struct heapspy_stack stack = {0};
-	if ((error = target_attach(options, &heapspy)) ||
+	if ((error = target_lock_in(options, &heapspy)) ||
+	    (error = target_attach(options, &heapspy)) ||
 	    (error = heapspy_stack_read(heapspy, &how, &stack)))
 		return error;
 	output_stack(page.emitter, heapspy_target_info(heapspy), heapspy_python_info(heapspy),

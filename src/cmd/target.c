@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/sandbox.h"
 
 struct heapspy_error *target_set(struct options *options, const struct command *command,
 				 const char *text)
@@ -26,12 +27,26 @@ struct heapspy_error *target_set(struct options *options, const struct command *
 	return NULL;
 }
 
-struct heapspy_error *target_attach(const struct options *options, struct heapspy **ret_heapspy)
+struct heapspy_error *target_reach(const struct options *options, struct heapspy **ret_heapspy)
+{
+	return options->file ? NULL : heapspy_reach(options->pid, options->stop || options->native, ret_heapspy);
+}
+
+struct heapspy_error *target_lock_in(const struct options *options, struct heapspy **ret_heapspy)
+{
+	struct heapspy_error *error = target_reach(options, ret_heapspy);
+	if (!error)
+		sandbox_enter(options, &(struct heapspy_sandbox){.processes = !options->file});
+	return error;
+}
+
+struct heapspy_error *target_attach(const struct options *options, struct heapspy **heapspy)
 {
 	struct heapspy_attach_options attach = {.layout = options->layout};
 	if (options->file)
-		return heapspy_open(options->file, &attach, ret_heapspy);
-	return heapspy_attach(options->pid, &attach, ret_heapspy);
+		return heapspy_open(options->file, &attach, heapspy);
+	struct heapspy_error *error = *heapspy ? NULL : target_reach(options, heapspy);
+	return error ? error : heapspy_recognise(*heapspy, &attach);
 }
 
 const char *target_text(const struct options *options, char *buffer, size_t size)

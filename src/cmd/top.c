@@ -17,6 +17,7 @@
 #include "cmd/launch.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
+#include "cmd/sandbox.h"
 #include "cmd/say.h"
 #include "cmd/target.h"
 #include "cmd/top_files.h"
@@ -81,6 +82,19 @@ static bool is_several(const struct session *session)
 }
 
 /* ---- attaching ---------------------------------------------------------------------------- */
+
+/* Processes that come later are reached then, and files that are asked for then are
+ * created then. */
+static void lock_in(const struct session *session)
+{
+	sandbox_enter(session->options,
+		      &(struct heapspy_sandbox){
+			      .processes = !session->options->replay,
+			      .creates = !session->plain,
+			      .screen = !session->plain,
+			      .child = session->launch ? launch_signalled(session->launch) : 0,
+		      });
+}
 
 static struct heapspy_error *watch_one(void *context, pid_t pid)
 {
@@ -165,8 +179,10 @@ static struct heapspy_error *open_record(struct session *session)
 
 static struct heapspy_error *start(struct session *session)
 {
-	if (session->options->replay)
+	if (session->options->replay) {
+		lock_in(session);
 		return heapspy_replay_open(session->options->replay, &session->source.replay);
+	}
 	struct heapspy_error *error = take_pids(session);
 	if (!error)
 		error = open_record(session);
@@ -179,8 +195,10 @@ static struct heapspy_error *start(struct session *session)
 			return error_no_memory();
 	}
 	error = start_command(session);
-	if (!error)
+	if (!error) {
+		lock_in(session);
 		error = watch(session);
+	}
 	if (error && session->launch)
 		launch_tell(session->launch);
 	return error;

@@ -72,24 +72,40 @@ struct heapspy_error *attach_python(struct heapspy *heapspy,
 	return error;
 }
 
-struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
-				     struct heapspy **ret_heapspy)
+struct heapspy_error *heapspy_reach(pid_t pid, bool will_stop, struct heapspy **ret_heapspy)
 {
 	CLEANUP(heapspy_detachp) struct heapspy *heapspy = calloc(1, sizeof(*heapspy));
 	if (!heapspy)
 		return error_no_memory();
 	struct heapspy_error *error = target_open_process(pid, &heapspy->target);
 	if (!error)
-		error = attach_python(heapspy, options);
-	if (error) {
-		/* What could not be read may only be what is no longer there. */
-		struct heapspy_error *gone = heapspy->target ? attach_verify(heapspy) : NULL;
-		if (!gone)
-			return error;
-		heapspy_error_free(error);
-		return gone;
-	}
-	if ((error = fill_target_info(heapspy)))
+		error = fill_target_info(heapspy);
+	if (!error && will_stop)
+		error = target_prepare_stop(heapspy->target);
+	if (error)
+		return error;
+	*ret_heapspy = take_pointer(heapspy);
+	return NULL;
+}
+
+struct heapspy_error *heapspy_recognise(struct heapspy *heapspy,
+					const struct heapspy_attach_options *options)
+{
+	struct heapspy_error *error = attach_python(heapspy, options);
+	/* What could not be read may only be what is no longer there. */
+	struct heapspy_error *gone = error ? attach_verify(heapspy) : NULL;
+	if (!gone)
+		return error;
+	heapspy_error_free(error);
+	return gone;
+}
+
+struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
+				     struct heapspy **ret_heapspy)
+{
+	CLEANUP(heapspy_detachp) struct heapspy *heapspy = NULL;
+	struct heapspy_error *error = heapspy_reach(pid, false, &heapspy);
+	if (error || (error = heapspy_recognise(heapspy, options)))
 		return error;
 	*ret_heapspy = take_pointer(heapspy);
 	return NULL;

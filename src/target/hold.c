@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "target/pause.h"
+#include "target/process.h"
 #include "target/stop_private.h"
 
 /* What the tracer says, in one write: nothing comes in parts. */
@@ -18,15 +19,6 @@ struct answer {
 	enum hold_result result;
 	struct registers registers;
 	double began;
-};
-
-struct holding {
-	int proc;
-	pid_t tid, parent;
-	bool only_running;
-	double most;
-	int answers, release;
-	int others[2]; /* ends that are not its own */
 };
 
 /* ---- the tracer --------------------------------------------------------------- */
@@ -67,13 +59,13 @@ static void say(int fd, const void *what, size_t length)
 	(void)written; /* nobody listens: then there is nothing to do */
 }
 
-static _Noreturn void hold_main(const struct holding *holding)
+void hold_main(const struct holding *holding)
 {
 	static struct pause pause;
 	struct answer answer = {.result = HOLD_REFUSED};
 	stop_settle_in(holding->parent);
 	for (size_t i = 0; i < 2; i++)
-		close(holding->others[i]);
+		closep(&(int){holding->others[i]});
 	if (set_timer(holding->most) && pause_init(&pause, holding->proc) == 0) {
 		double deadline = clock_monotonic() + holding->most;
 		enum pause_result result = pause_begin_one(&pause, holding->tid,
@@ -95,14 +87,16 @@ static _Noreturn void hold_main(const struct holding *holding)
 
 /* ---- whoever asks ---------------------------------------------------------------- */
 
-static pid_t start(const struct holding *holding)
+static pid_t start_tracer(const struct holding *holding)
 {
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t tracer = fork();
-	if (tracer == 0)
+	if (tracer == 0) {
+		stop_lock_in();
 		hold_main(holding);
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return tracer;
 }
@@ -116,9 +110,18 @@ static bool listen_to(int fd, void *buffer, size_t length)
 	return got == (ssize_t)length;
 }
 
+/* 0: it is not ours to be reaped; -1: there is none. */
+static pid_t start(struct target *live, const struct holding *holding)
+{
+	const struct stop_server *server = &((struct process_target *)live)->server;
+	if (!server->pid)
+		return start_tracer(holding);
+	return stop_server_hold(server, holding) ? -1 : 0;
+}
+
 static void reap(pid_t tracer)
 {
-	while (waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
+	while (tracer && waitpid(tracer, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
@@ -142,7 +145,7 @@ enum hold_result hold_begin(struct target *live, pid_t tid, bool only_running, d
 		.release = release_out,
 		.others = {answers_out, release_in},
 	};
-	pid_t tracer = start(&holding);
+	pid_t tracer = start(live, &holding);
 	if (tracer < 0)
 		return HOLD_REFUSED;
 	/* With its own end closed here, the end of the tracer is the end of what can be read. */

@@ -24,7 +24,7 @@ enum hold_result {
 };
 
 struct hold {
-	pid_t tracer;
+	pid_t tracer; /* 0: a child of another */
 	int answers, release; /* ends of pipes */
 	struct registers registers;
 	double began; /* clock_monotonic() */

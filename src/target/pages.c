@@ -66,7 +66,7 @@ struct scan_arguments {
 	uint64_t category_inverted, category_mask, category_any, return_mask;
 };
 
-#define SCAN_REQUEST _IOWR('f', 16, struct scan_arguments)
+_Static_assert(sizeof(struct scan_arguments) == 96, "it is part of the number of the ioctl");
 
 enum {
 	SCAN_FILE = 1 << 2,
@@ -113,7 +113,7 @@ static int scan(int pagemap, uint64_t start, uint64_t end, uint64_t told, pages_
 			.category_any = SCAN_PRESENT | SCAN_SWAPPED,
 			.return_mask = told,
 		};
-		int count = ioctl(pagemap, SCAN_REQUEST, &arguments);
+		int count = ioctl(pagemap, PAGES_SCAN_REQUEST, &arguments);
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count < 0)

@@ -10,6 +10,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
+
+/* The number of the ioctl: struct pm_scan_arg has 96 bytes. */
+#define PAGES_SCAN_REQUEST _IOWR('f', 16, char[96])
 
 enum pages_kind {
 	PAGES_ANONYMOUS, /* in memory, of this process alone: what it wrote */

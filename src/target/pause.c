@@ -17,6 +17,11 @@
 #include "base/clock.h"
 #include "target/proc.h"
 
+_Static_assert(PAUSE_SEIZE == (int)PTRACE_SEIZE && PAUSE_INTERRUPT == (int)PTRACE_INTERRUPT &&
+		       PAUSE_GETREGSET == (int)PTRACE_GETREGSET &&
+		       PAUSE_DETACH == (int)PTRACE_DETACH,
+	       "ptrace(2)");
+
 enum {
 	MOST_ROUNDS = 20,
 	SHORTEST_NAP = 2000,   /* nanoseconds between two looks at a thread that is to stop */
@@ -309,7 +314,8 @@ static enum pause_result stop_new(struct pause *pause, double deadline, bool *re
 	enum pause_result result = PAUSE_HELD;
 	int errnum = task_list_read(pause->proc, &pause->tasks);
 	if (errnum)
-		return errnum == ENOMEM ? PAUSE_NO_MEMORY : PAUSE_GONE;
+		return errnum == ENOMEM || errnum == EMFILE || errnum == ENFILE ? PAUSE_NO_MEMORY
+										: PAUSE_GONE;
 	if (pause->began == 0)
 		let_all_settle(pause, &pause->tasks);
 	/* Those that were asleep first: the others may be so too by the time, and get a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stopping all threads of a process, and letting them go: the one user of
- * ptrace(2), and of few of its requests: SEIZE, INTERRUPT, GETREGSET, DETACH.
+ * ptrace(2), and of few of its requests.
  *
  * A thread that waits in a call which would return EINTR, or less than it was
  * asked for, when it is interrupted (Linux 6.18, over 90 percent of stops:
@@ -35,6 +35,14 @@
 
 #include "target/registers.h"
 #include "target/tasks.h"
+
+/* The requests of ptrace(2), and none but these: what a filter lets through. */
+enum {
+	PAUSE_SEIZE = 0x4206,
+	PAUSE_INTERRUPT = 0x4207,
+	PAUSE_GETREGSET = 0x4204,
+	PAUSE_DETACH = 17,
+};
 
 enum pause_result {
 	PAUSE_HELD,

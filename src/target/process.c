@@ -21,6 +21,7 @@ static const size_t MOST_MAPS_TEXT = (size_t)256 << 20;
 static void process_free(struct target *target)
 {
 	struct process_target *process = (struct process_target *)target;
+	stop_server_end(&process->server);
 	process_close_files(process);
 	presence_fini(&process->presence);
 	maps_fini(&process->base.maps);

@@ -15,6 +15,7 @@
 #include "target/identity.h"
 #include "target/ops.h"
 #include "target/presence.h"
+#include "target/stop_server.h"
 
 enum {
 	BATCH_ITEMS = 1024, /* UIO_MAXIOV: one more is EINVAL */
@@ -53,6 +54,7 @@ struct process_target {
 	struct batch batch;
 	struct cached_file files[CACHED_FILES];
 	size_t next_file;
+	struct stop_server server; /* what stops it, where that was started beforehand */
 };
 
 /* read.c */

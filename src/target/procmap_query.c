@@ -21,12 +21,10 @@ struct query {
 };
 _Static_assert(sizeof(struct query) == 104, "it is part of the number of the ioctl");
 
-static const unsigned long QUERY = _IOWR('f', 17, struct query);
-
 int procmap_query(int maps, uint64_t address, struct mapping *ret_mapping)
 {
 	struct query query = {.size = sizeof(query), .address = address};
-	if (ioctl(maps, QUERY, &query) < 0)
+	if (ioctl(maps, PROCMAP_QUERY_REQUEST, &query) < 0)
 		return errno;
 	*ret_mapping = (struct mapping){
 		.start = query.start,

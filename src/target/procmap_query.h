@@ -3,7 +3,12 @@
 #ifndef TARGET_PROCMAP_QUERY_H
 #define TARGET_PROCMAP_QUERY_H
 
+#include <sys/ioctl.h>
+
 #include "target/maps.h"
+
+/* The number of the ioctl: struct procmap_query has 104 bytes. */
+#define PROCMAP_QUERY_REQUEST _IOWR('f', 17, char[104])
 
 /* `maps`: a descriptor of /proc/PID/maps. The mapping at this address as it is now,
  * without its path: 0; or an errno: ENOENT where nothing is mapped, ESRCH where the

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/io.h"
@@ -76,6 +78,12 @@ static size_t text_length(const struct maps *maps)
 	return length;
 }
 
+static struct heapspy_error *no_tracer_error(const struct stop_job *job, int errnum)
+{
+	return error_errno(HEAPSPY_LIMIT, errnum, "cannot stop process %d",
+			   job->process->base.pid);
+}
+
 static struct heapspy_error *measure(const struct stop_job *job, struct extent *ret_extent)
 {
 	struct process_target *process = job->process;
@@ -88,6 +96,8 @@ static struct heapspy_error *measure(const struct stop_job *job, struct extent *
 		errnum = stop_survey(job, &process->base.maps, count_run, &extent);
 	if (errnum == ENOMEM)
 		return error_no_memory();
+	if (errnum == EMFILE || errnum == ENFILE)
+		return no_tracer_error(job, errnum);
 	if (errnum)
 		return identity_gone_error(&process->identity);
 	*ret_extent = extent;
@@ -149,31 +159,104 @@ static struct heapspy_error *no_room_error(pid_t pid, size_t wanted)
 			    "heapspy dump %d   # while it runs: needs no copy", pid);
 }
 
-static struct heapspy_error *make_memory(struct stop_job *job, const struct extent *extent)
+/* Behind the header: the parts that stop_job_divide() finds. */
+static size_t parts_length(const struct stop_request *request)
 {
-	pid_t pid = job->process->base.pid;
-	job->run_capacity = extent->runs + extent->runs / 4 + 4096;
-	job->text_capacity = in_pages(extent->text_length + extent->text_length / 4 + (64 << 10));
-	job->byte_capacity = in_pages(extent->bytes + extent->bytes / 16 + (16 << 20));
-	size_t runs = in_pages(job->run_capacity * sizeof(*job->runs));
-	size_t header = in_pages(sizeof(*job->shared));
-	job->thread_capacity = extent->threads + extent->threads / 4 + 64;
-	size_t threads = in_pages(job->thread_capacity * sizeof(*job->threads));
-	size_t length = header + runs + threads + job->text_capacity + job->byte_capacity;
+	size_t ranges = request->left_out_count + request->out_of_reach_count;
+	return in_pages(ranges * sizeof(struct address_range)) +
+	       in_pages(request->run_capacity * sizeof(struct image_run)) +
+	       in_pages(request->thread_capacity * sizeof(struct thread_registers)) +
+	       request->text_capacity + request->byte_capacity;
+}
+
+size_t stop_request_length(const struct stop_request *request)
+{
+	return in_pages(sizeof(struct stop_shared)) + parts_length(request);
+}
+
+/* The request may come from a process that what it parsed has taken over. */
+static bool is_sane(const struct stop_request *request, size_t length)
+{
+	return request->left_out_count <= length / sizeof(struct address_range) &&
+	       request->out_of_reach_count <= MOST_OUT_OF_REACH &&
+	       request->run_capacity <= length / sizeof(struct image_run) &&
+	       request->thread_capacity <= length / sizeof(struct thread_registers) &&
+	       request->text_capacity <= length && request->byte_capacity <= length &&
+	       request->text_capacity % TARGET_PAGE == 0 &&
+	       request->byte_capacity % TARGET_PAGE == 0 &&
+	       stop_request_length(request) <= length;
+}
+
+bool stop_job_divide(struct stop_job *job)
+{
+	if (job->memory_length < sizeof(*job->shared))
+		return false;
+	job->shared = (void *)job->memory;
+	job->request = job->shared->request;
+	const struct stop_request *request = &job->request;
+	if (!is_sane(request, job->memory_length))
+		return false;
+	uint8_t *at = job->memory + in_pages(sizeof(*job->shared));
+	job->left_out = (void *)at;
+	job->out_of_reach = job->left_out + request->left_out_count;
+	at += in_pages((request->left_out_count + request->out_of_reach_count) *
+		       sizeof(*job->left_out));
+	job->runs = (void *)at;
+	at += in_pages(request->run_capacity * sizeof(*job->runs));
+	job->threads = (void *)at;
+	at += in_pages(request->thread_capacity * sizeof(*job->threads));
+	job->text = (char *)at;
+	job->bytes = at + request->text_capacity;
+	return true;
+}
+
+/* Of a server it must have a name. A limit on the size of files (ulimit -f) would end
+ * us, so it is asked first. */
+static int make_file(size_t length)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && length > limit.rlim_cur)
+		return -1;
+	int fd = memfd_create("heapspy", MFD_CLOEXEC);
+	if (fd >= 0 && ftruncate(fd, (off_t)length) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static struct heapspy_error *make_memory(struct stop_job *job, const struct extent *extent,
+					 int *ret_file)
+{
+	struct stop_request *request = &job->request;
+	request->run_capacity = extent->runs + extent->runs / 4 + 4096;
+	request->thread_capacity = extent->threads + extent->threads / 4 + 64;
+	request->text_capacity =
+		in_pages(extent->text_length + extent->text_length / 4 + (64 << 10));
+	request->byte_capacity = in_pages(extent->bytes + extent->bytes / 16 + (16 << 20));
+	size_t length = stop_request_length(request);
 	if (length > available_memory())
-		return no_room_error(pid, length);
-	void *memory =
-		mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		return no_room_error(job->process->base.pid, length);
+	CLEANUP(closep) int fd = -1;
+	if (job->process->server.pid && (fd = make_file(length)) < 0)
+		return no_room_error(job->process->base.pid, length);
+	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			    fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
-		return no_room_error(pid, length);
+		return no_room_error(job->process->base.pid, length);
 	madvise(memory, length, MADV_HUGEPAGE);
+
+	const struct address_range *left_out = job->left_out, *out_of_reach = job->out_of_reach;
+	((struct stop_shared *)memory)->request = *request;
 	job->memory = memory;
 	job->memory_length = length;
-	job->shared = memory;
-	job->runs = (void *)(job->memory + header);
-	job->threads = (void *)(job->memory + header + runs);
-	job->text = (char *)job->memory + header + runs + threads;
-	job->bytes = job->memory + header + runs + threads + job->text_capacity;
+	stop_job_divide(job);
+	if (request->left_out_count)
+		memcpy(job->left_out, left_out, request->left_out_count * sizeof(*left_out));
+	if (request->out_of_reach_count)
+		memcpy(job->out_of_reach, out_of_reach,
+		       request->out_of_reach_count * sizeof(*out_of_reach));
+	*ret_file = take_fd(&fd);
 	return NULL;
 }
 
@@ -187,26 +270,36 @@ static void drop_memory(struct stop_job *job)
 /* ---- the tracer ---------------------------------------------------------- */
 
 /* Our own handlers must not run in the child, not even for a moment. */
-static struct heapspy_error *run_tracer(struct stop_job *job, int *ret_status)
+static struct heapspy_error *start_tracer(struct stop_job *job, int *ret_status)
 {
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	job->parent = getpid();
 	pid_t tracer = fork();
-	if (tracer == 0)
+	if (tracer == 0) {
+		stop_lock_in();
 		stop_tracer_main(job);
+	}
 	int errnum = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (tracer < 0)
-		return error_errno(HEAPSPY_LIMIT, errnum, "cannot stop process %d",
-				   job->process->base.pid);
+		return no_tracer_error(job, errnum);
 	/* ECHILD where the program ignores SIGCHLD, once the tracer has ended. */
 	int status = 0;
 	while (waitpid(tracer, &status, 0) < 0 && errno == EINTR)
 		;
 	*ret_status = status;
 	return NULL;
+}
+
+/* `file`: the memory of the job, where there is a server to be told of it. */
+static struct heapspy_error *run_tracer(struct stop_job *job, int file, int *ret_status)
+{
+	if (file < 0)
+		return start_tracer(job, ret_status);
+	int errnum = stop_server_run(&job->process->server, file, ret_status);
+	return errnum ? no_tracer_error(job, errnum) : NULL;
 }
 
 /* ---- what came of it ----------------------------------------------------- */
@@ -228,11 +321,11 @@ static struct heapspy_error *too_long_error(const struct stop_job *job, const st
 	pid_t pid = job->process->base.pid;
 	struct heapspy_error *error =
 		error_new(HEAPSPY_BUSY, "cannot stop process %d for at most %s", pid,
-			  seconds_text(job->max_pause, limit));
+			  seconds_text(job->request.max_pause, limit));
 	error_why(error, "it would take up to %s: %zu thread%s to stop and %s to copy",
-		  seconds_text(job->estimate, estimate), extent->threads,
+		  seconds_text(job->request.estimate, estimate), extent->threads,
 		  extent->threads == 1 ? "" : "s", bytes_text(extent->bytes, size));
-	return offer_more_time(error, pid, job->estimate);
+	return offer_more_time(error, pid, job->request.estimate);
 }
 
 static struct heapspy_error *late_error(const struct stop_job *job)
@@ -241,12 +334,12 @@ static struct heapspy_error *late_error(const struct stop_job *job)
 	pid_t pid = job->process->base.pid, culprit = job->shared->culprit;
 	struct heapspy_error *error =
 		error_new(HEAPSPY_BUSY, "process %d could not be copied within %s", pid,
-			  seconds_text(job->max_pause, limit));
+			  seconds_text(job->request.max_pause, limit));
 	if (culprit)
 		error_why(error, "thread %d did not stop; the others run on", culprit);
 	else
 		error_why(error, "stopping and copying took longer; it runs on");
-	return offer_more_time(error, pid, job->max_pause * 4);
+	return offer_more_time(error, pid, job->request.max_pause * 4);
 }
 
 static struct heapspy_error *traced_error(const struct stop_job *job)
@@ -401,7 +494,8 @@ static struct heapspy_error *make_image(struct stop_job *job, struct target **re
 /* ---- the whole ----------------------------------------------------------- */
 
 /* One run of the tracer. *ret_grown: there was not room enough. */
-static struct heapspy_error *attempt(struct stop_job *job, struct target **ret_image,
+static struct heapspy_error *attempt(struct stop_job *job, const struct stop_plan *plan,
+				     double max_pause, struct target **ret_image,
 				     struct stop_report *report, bool *ret_grown)
 {
 	struct address_range out_of_reach[MOST_OUT_OF_REACH];
@@ -409,16 +503,27 @@ static struct heapspy_error *attempt(struct stop_job *job, struct target **ret_i
 	struct heapspy_error *error = target_refresh(&job->process->base);
 	if (error)
 		return error;
+	struct stop_request *request = &job->request;
+	*request = (struct stop_request){
+		.always_stop = plan->always_stop,
+		.max_pause = max_pause,
+		.left_out_count = plan->left_out_count,
+		.out_of_reach_count = find_out_of_reach(job->process, out_of_reach),
+	};
+	/* Not written to; they move into the shared memory as soon as there is one. */
+	job->left_out = (struct address_range *)plan->left_out;
 	job->out_of_reach = out_of_reach;
-	job->out_of_reach_count = find_out_of_reach(job->process, out_of_reach);
 	if ((error = measure(job, &extent)))
 		return error;
-	job->estimate = 2 * (SECONDS_A_THREAD * (double)extent.threads +
-			     (double)extent.bytes / BYTES_A_SECOND);
-	if (job->estimate > job->max_pause && (job->plan->always_stop || is_moving(job->process)))
+	request->estimate = 2 * (SECONDS_A_THREAD * (double)extent.threads +
+				 (double)extent.bytes / BYTES_A_SECOND);
+	if (request->estimate > request->max_pause &&
+	    (request->always_stop || is_moving(job->process)))
 		return too_long_error(job, &extent);
 	int status;
-	if ((error = make_memory(job, &extent)) || (error = run_tracer(job, &status)))
+	CLEANUP(closep) int file = -1;
+	if ((error = make_memory(job, &extent, &file)) ||
+	    (error = run_tracer(job, file, &status)))
 		return error;
 
 	bool ended = atomic_load(&job->shared->stage) == STAGE_END;
@@ -435,16 +540,15 @@ static struct heapspy_error *attempt(struct stop_job *job, struct target **ret_i
 struct heapspy_error *stop_and_copy(struct target *live, const struct stop_plan *plan,
 				    struct target **ret_image, struct stop_report *ret_report)
 {
-	struct stop_job job = {.process = (struct process_target *)live, .plan = plan};
+	struct stop_job job = {.process = (struct process_target *)live};
 	struct stop_report report = {0};
 	struct heapspy_error *error = NULL;
 	bool grown = true;
 	for (unsigned i = 0; i < MOST_ATTEMPTS && grown; i++) {
 		heapspy_error_free(error);
 		grown = false;
-		job.max_pause =
-			(plan->max_pause > 0 ? plan->max_pause : DEFAULT_MAX_PAUSE) - report.pause;
-		error = attempt(&job, ret_image, &report, &grown);
+		double limit = plan->max_pause > 0 ? plan->max_pause : DEFAULT_MAX_PAUSE;
+		error = attempt(&job, plan, limit - report.pause, ret_image, &report, &grown);
 		drop_memory(&job);
 	}
 	if (!error)

@@ -36,9 +36,21 @@ enum stop_outcome {
 
 enum { MOST_HOLES = 1024 };
 
-/* Lies at the beginning of the shared memory; then the runs, the text of maps, and
- * the copy. Written by the tracer, read when it has ended. */
+/* What is to be done, and how the shared memory is divided: what follows the header
+ * are the ranges, left out and out of reach, the runs, the threads, the text, and the
+ * copy. */
+struct stop_request {
+	double max_pause, estimate;
+	bool always_stop;
+	size_t left_out_count, out_of_reach_count;
+	size_t run_capacity, thread_capacity, text_capacity;
+	uint64_t byte_capacity;
+};
+
+/* Lies at the beginning of the shared memory. Written by the tracer, but for the request,
+ * and read when it has ended. */
 struct stop_shared {
+	struct stop_request request;
 	_Atomic int stage;
 	int outcome;
 	pid_t culprit;
@@ -53,27 +65,45 @@ struct stop_shared {
 
 struct stop_job {
 	struct process_target *process;
-	const struct stop_plan *plan;
-	double max_pause, estimate;
-	/* Files that cannot be opened: of these also clean pages are copied. */
-	const struct address_range *out_of_reach;
-	size_t out_of_reach_count;
+	struct stop_request request;
 
-	/* The shared memory, and how much fits into each part of it. */
+	/* The shared memory and its parts. */
 	uint8_t *memory;
 	size_t memory_length;
 	struct stop_shared *shared;
+	struct address_range *left_out;
+	/* Files that cannot be opened: of these also clean pages are copied. */
+	struct address_range *out_of_reach;
 	struct image_run *runs;
-	size_t run_capacity;
-	char *text;
-	size_t text_capacity;
-	uint8_t *bytes;
-	uint64_t byte_capacity;
 	struct thread_registers *threads;
-	size_t thread_capacity;
+	char *text;
+	uint8_t *bytes;
 
-	pid_t parent;
+	pid_t parent; /* of the tracer */
 };
+
+/* The length of the memory that a request needs. */
+size_t stop_request_length(const struct stop_request *request);
+
+/* Find the request and the parts in the memory of a job. False: it is too small. */
+bool stop_job_divide(struct stop_job *job);
+
+/* Give up, before the first tracer, all rights that it does not need, for this process
+ * and all that it starts. */
+void stop_lock_in(void);
+
+/* What the tracer of a hold is told. */
+struct holding {
+	int proc;
+	pid_t tid, parent;
+	bool only_running;
+	double most;
+	int answers, release;
+	int others[2]; /* ends that are not its own, -1: it has none */
+};
+
+/* Its whole life, but for stop_lock_in(). */
+_Noreturn void hold_main(const struct holding *holding);
 
 /* The tracer: the whole life of the forked process. */
 _Noreturn void stop_tracer_main(struct stop_job *job);

@@ -32,7 +32,7 @@ static bool is_wanted(const struct mapping *mapping)
 
 static bool is_out_of_reach(const struct stop_job *job, const struct mapping *mapping)
 {
-	for (size_t i = 0; i < job->out_of_reach_count; i++)
+	for (size_t i = 0; i < job->request.out_of_reach_count; i++)
 		if (mapping->start >= job->out_of_reach[i].start &&
 		    mapping->start < job->out_of_reach[i].end)
 			return true;
@@ -52,19 +52,19 @@ static int scan(int pagemap, uint64_t start, uint64_t end, struct survey *survey
 
 static int survey_mapping(const struct stop_job *job, struct survey *survey, size_t *left_out)
 {
-	const struct stop_plan *plan = job->plan;
+	size_t count = job->request.left_out_count;
 	uint64_t at = survey->mapping->start, end = survey->mapping->end;
-	while (*left_out < plan->left_out_count && plan->left_out[*left_out].end <= at)
+	while (*left_out < count && job->left_out[*left_out].end <= at)
 		++*left_out;
 	for (size_t i = *left_out; at < end && !survey->ended; i++) {
-		bool any = i < plan->left_out_count && plan->left_out[i].start < end;
-		uint64_t stop = any ? plan->left_out[i].start : end;
+		bool any = i < count && job->left_out[i].start < end;
+		uint64_t stop = any ? job->left_out[i].start : end;
 		int errnum = stop > at ? scan(job->process->pagemap, at, stop, survey) : 0;
 		if (errnum || !any || survey->ended)
 			return errnum;
 		if (stop < at)
 			stop = at;
-		at = plan->left_out[i].end < end ? plan->left_out[i].end : end;
+		at = job->left_out[i].end < end ? job->left_out[i].end : end;
 		survey->ended = !survey->add(survey->context, stop, at, false);
 	}
 	return 0;

@@ -23,8 +23,10 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "target/filter.h"
 #include "target/maps_parse.h"
 #include "target/pause.h"
+#include "target/privileges.h"
 #include "target/stop_private.h"
 
 enum {
@@ -155,14 +157,14 @@ static bool add_run(void *context, uint64_t start, uint64_t end, bool copied)
 	struct stop_shared *shared = job->shared;
 	struct image_run *last = shared->run_count ? &job->runs[shared->run_count - 1] : NULL;
 	uint64_t length = copied ? end - start : 0;
-	if (length > job->byte_capacity - shared->bytes ||
-	    (shared->run_count == job->run_capacity && !(last && last->end == start))) {
+	if (length > job->request.byte_capacity - shared->bytes ||
+	    (shared->run_count == job->request.run_capacity && !(last && last->end == start))) {
 		tracer->overflow = true;
 		return false;
 	}
 	if (last && last->end == start && last->copied == copied)
 		last->end = end;
-	else if (shared->run_count == job->run_capacity)
+	else if (shared->run_count == job->request.run_capacity)
 		return !(tracer->overflow = true);
 	else
 		job->runs[shared->run_count++] =
@@ -179,7 +181,7 @@ static enum stop_outcome read_maps(struct tracer *tracer)
 		return OUTCOME_GONE;
 	for (;;) {
 		ssize_t got =
-			read(job->process->maps, job->text + length, job->text_capacity - length);
+			read(job->process->maps, job->text + length, job->request.text_capacity - length);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -187,7 +189,7 @@ static enum stop_outcome read_maps(struct tracer *tracer)
 		if (got == 0)
 			break;
 		length += (size_t)got;
-		if (length == job->text_capacity)
+		if (length == job->request.text_capacity)
 			return OUTCOME_GREW;
 	}
 	if (length == 0)
@@ -321,7 +323,7 @@ static enum stop_outcome copy_all(struct tracer *tracer)
 static void note_registers(struct tracer *tracer, pid_t tid, const struct registers *registers)
 {
 	struct stop_job *job = tracer->job;
-	if (job->shared->thread_count < job->thread_capacity)
+	if (job->shared->thread_count < job->request.thread_capacity)
 		job->threads[job->shared->thread_count++] =
 			(struct thread_registers){tid, *registers};
 }
@@ -369,7 +371,7 @@ static enum stop_outcome watch(struct tracer *tracer)
 	struct task_list tasks = {0};
 	enum stop_outcome outcome = OUTCOME_NONE;
 	enter(tracer, STAGE_WATCH);
-	set_timer(tracer, WATCH_SECONDS + (double)job->byte_capacity / WATCH_SPEED);
+	set_timer(tracer, WATCH_SECONDS + (double)job->request.byte_capacity / WATCH_SPEED);
 	tracer->deadline = HUGE_VAL;
 	for (unsigned i = 0; i < MOST_WATCHES && outcome == OUTCOME_NONE; i++) {
 		if (!is_all_asleep(tracer, &tasks))
@@ -444,14 +446,29 @@ static enum stop_outcome stop(struct tracer *tracer)
 	hurry();
 	for (unsigned i = 0; i < MOST_STOPS && again; i++) {
 		double before = report->pause;
-		outcome = stop_once(tracer, job->max_pause - before, &again);
+		outcome = stop_once(tracer, job->request.max_pause - before, &again);
 		double last = report->pause - before;
-		again = again && report->pause + 2 * last < job->max_pause;
+		again = again && report->pause + 2 * last < job->request.max_pause;
 	}
 	return outcome;
 }
 
 /* ---- the whole ----------------------------------------------------------- */
+
+/* Where there are no filters there are none: the program that asks has said so. */
+void stop_lock_in(void)
+{
+	/* If memory runs out, better us than the target. */
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		ssize_t written = write(fd, "1000", 4);
+		(void)written;
+		close(fd);
+	}
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+	privileges_reduce(PRIVILEGES_TRACER);
+	filter_install(FILTER_TRACER, NULL);
+}
 
 void stop_settle_in(pid_t parent)
 {
@@ -468,14 +485,6 @@ void stop_settle_in(pid_t parent)
 	sigaddset(&blocked, SIGTTIN);
 	sigaddset(&blocked, SIGTTOU);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
-	/* If memory runs out, better us than the target. */
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		ssize_t written = write(fd, "1000", 4);
-		(void)written;
-		close(fd);
-	}
-	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	prctl(PR_SET_TIMERSLACK, 1);
 }
 
@@ -494,10 +503,10 @@ void stop_tracer_main(struct stop_job *job)
 	do_together(&tracer, populate);
 	enum stop_outcome outcome = atomic_load(&tracer.failure);
 	job->shared->report.one_instant = true;
-	job->shared->report.estimate = job->estimate;
-	if (outcome == OUTCOME_NONE && !job->plan->always_stop)
+	job->shared->report.estimate = job->request.estimate;
+	if (outcome == OUTCOME_NONE && !job->request.always_stop)
 		outcome = watch(&tracer);
-	if (outcome == OUTCOME_NONE && job->estimate > job->max_pause)
+	if (outcome == OUTCOME_NONE && job->request.estimate > job->request.max_pause)
 		outcome = OUTCOME_TOO_LONG;
 	if (outcome == OUTCOME_NONE && pause_init(&tracer.pause, job->process->identity.proc) != 0)
 		outcome = OUTCOME_NO_MEMORY;

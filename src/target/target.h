@@ -41,6 +41,10 @@ struct target_read {
  * cause: no such process, a zombie, a kernel thread, not permitted and why. */
 struct heapspy_error *target_open_process(pid_t pid, struct target **ret_target);
 
+/* For stop_and_copy() from a process that locks itself in: starts the small process
+ * that will do it. Of a live process only, before it starts threads that matter. */
+struct heapspy_error *target_prepare_stop(struct target *target);
+
 void target_free(struct target *target);
 DEFINE_CLEANUP(struct target *, target_free)
 

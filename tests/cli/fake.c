@@ -59,10 +59,9 @@ static struct heapspy_error *refusal(pid_t pid)
 	return error_remedy(error, "sudo heapspy doctor %d", (int)pid);
 }
 
-struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
-				     struct heapspy **ret_heapspy)
+struct heapspy_error *heapspy_reach(pid_t pid, bool will_stop, struct heapspy **ret_heapspy)
 {
-	static const char *const sources[] = {"table", "dwarf", "debug-offsets+table", "table"};
+	(void)will_stop;
 	if (pid == PID_REFUSED)
 		return refusal(pid);
 	struct heapspy *heapspy = calloc(1, sizeof(*heapspy));
@@ -75,17 +74,32 @@ struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_opti
 		.executable = (char *)(hostile ? HOSTILE : "/usr/bin/python3.11"),
 		.uptime = pid == PID_UNKNOWN ? NAN : 7384.5,
 	};
+	*ret_heapspy = heapspy;
+	return NULL;
+}
+
+struct heapspy_error *heapspy_recognise(struct heapspy *heapspy,
+					const struct heapspy_attach_options *options)
+{
+	static const char *const sources[] = {"table", "dwarf", "debug-offsets+table", "table"};
+	bool unknown = heapspy->target.pid == PID_UNKNOWN;
 	heapspy->python = (struct heapspy_python_info){
 		.version = "3.11.7",
 		.hexversion = 0x030b07f0,
-		.debug = pid == PID_UNKNOWN,
-		.free_threaded = pid == PID_UNKNOWN,
-		.allocator = pid == PID_UNKNOWN ? NULL : "pymalloc",
+		.debug = unknown,
+		.free_threaded = unknown,
+		.allocator = unknown ? NULL : "pymalloc",
 		.layout_id = "cpython-3.11",
 		.layout_source = sources[options ? options->layout : 0],
 	};
-	*ret_heapspy = heapspy;
 	return NULL;
+}
+
+struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
+				     struct heapspy **ret_heapspy)
+{
+	struct heapspy_error *error = heapspy_reach(pid, false, ret_heapspy);
+	return error ? error : heapspy_recognise(*ret_heapspy, options);
 }
 
 /* A file is a snapshot of the plain process, unless it is called "damaged". */

@@ -47,6 +47,12 @@ BAD = [
     ("src/heap/census.h", "#include <sys/ptrace.h>"),
     ("src/elf/module.h", "#include <linux/ptrace.h>"),
     ("src/python/types.h", '#include "no/such/file.h"'),
+    ("src/heap/census.h", "ptrace(PTRACE_SEIZE, pid, 0, 0);"),
+    ("src/heap/census.h", "process_vm_writev(pid, 0, 0, 0, 0, 0);"),
+    ("src/heap/census.h", "kill(pid, SIGTERM);"),
+    ("src/cmd/main.c", 'open("x", O_CLOEXEC | O_WRONLY);'),
+    ("src/cmd/main.c", 'FILE *file = fopen(path, "we");'),
+    ("src/target/target.h", "return syscall(SYS_seccomp, 1, 0, filter);"),
 ]
 
 

@@ -26,7 +26,8 @@ def valgrind(heapspy) -> list[str]:
         pytest.skip("valgrind is not here")
     if b"__asan_init" in pathlib.Path(heapspy.path).read_bytes():
         pytest.skip("a program with sanitizers does not run under valgrind")
-    return [*VALGRIND, str(heapspy.path)]
+    # It makes code, which the sandbox forbids.
+    return [*VALGRIND, str(heapspy.path), "--no-sandbox"]
 
 
 def assert_clean(command: list[str], status: int = 0) -> None:
