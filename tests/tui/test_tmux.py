@@ -601,3 +601,33 @@ def test_soak(heapspy, tmp_path):
     # It has what it needs after the first heap walks.
     assert result["rss"][-1] < result["rss"][len(result["rss"]) // 2] + (8 << 20)
     assert result["rss"][-1] < 80 << 20
+
+
+def test_several_processes(terminal, heapspy):
+    """A list of them; one is opened and left again; one comes, one goes."""
+    command = ["/usr/bin/python3", CHECKOUT / "tests" / "programs" / "workers.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+
+        def ask(line: str) -> str:
+            parent.stdin.write(line + "\n")
+            parent.stdin.flush()
+            return parent.stdout.readline().strip()
+
+        assert parent.stdout.readline() == "ready\n"
+        first = ask("fork 20000")
+        terminal.line(f"clear; {heapspy.path} top -s {parent.pid} --census 1s; echo status=$?.")
+        terminal.until(rf"2 processes .*LIVE$[\s\S]*^[> ][! ] +{first} +\d")
+        second = ask("fork 90000")
+        terminal.until(rf"3 processes .*LIVE$[\s\S]*^>[! ] +{second} +\d")
+        terminal.press("Enter")
+        terminal.until(rf"\Aheapspy top  {second} ")
+        terminal.until(r"__main__\.Marked +90,000")
+        terminal.press("Escape")
+        terminal.until(r"^\[Processes\]")
+        ask(f"end {first}")
+        terminal.until(rf"2 processes  1 gone .*LIVE$[\s\S]*{first} .* GONE ")
+        parent.stdin.close()
+        terminal.until(r"0 processes  3 gone .*GONE$")
+        terminal.press("q")
+        terminal.until(r"heapspy: the processes are gone\n +why: [\s\S]*status=3\.")
+        terminal.assert_restored()
