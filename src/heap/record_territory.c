@@ -16,7 +16,7 @@
 #define MOST_UNTAKEN 5.0
 
 /* Whether malloc's top has gone past a place is looked at so often: seconds. */
-#define LOOK 0.005
+#define LOOK 0.02
 
 /* Places are drawn from so much of what comes next: much more than a piece of it. */
 #define AHEAD (UINT64_C(256) << 10)
@@ -457,9 +457,11 @@ double record_territory_deadline(const struct record_territory *territory)
 {
 	if (!territory || territory->useless)
 		return HUGE_VAL;
+	double now = clock_monotonic();
+	/* What has to happen first wakes us anyway. */
 	if (!territory->armed)
-		return territory->pause_until;
+		return territory->pause_until > now ? territory->pause_until : HUGE_VAL;
 	if (territory->hits)
 		return territory->written + (territory->probing ? PROBE_REST : REST);
-	return clock_monotonic() + LOOK;
+	return now + LOOK;
 }
