@@ -171,7 +171,7 @@ static const int absent[] = {SYS_clone3, SYS_close_range, SYS_openat2};
 /* What sanitizers do at the end, and to tell of what they found. */
 static const struct rule sanitizers[] = {
 	ANY(clone), ANY(kill), ANY(prctl), ANY(ptrace), ANY(tgkill), ANY(write),
-	ANY(process_vm_readv), ANY(dup2), ANY(wait4), ANY(pipe),
+	ANY(process_vm_readv), ANY(dup2), ANY(wait4), ANY(pipe), ANY(getdents),
 };
 
 #ifdef __SANITIZE_ADDRESS__

@@ -425,7 +425,7 @@ static int read_processes(void)
 	CHECK(read_memory() == 8);
 	CHECK(open_memory() >= 0);
 	CHECK(kill(victim.pid, 0) == 0); /* to nobody */
-	CHECK(prctl(PR_GET_DUMPABLE) != 1);
+	CHECK(is_sanitized || prctl(PR_GET_DUMPABLE) != 1);
 	return wrong;
 }
 
@@ -501,7 +501,7 @@ static int may_signal_a_child(void)
 			pause();
 	if (enter(&(struct heapspy_sandbox){.processes = true, .child = child}))
 		return 1;
-	CHECK(terminate() == -1 || is_sanitized);
+	CHECK(is_sanitized || terminate() == -1); /* short of doing it */
 	CHECK(kill(child, SIGKILL) == 0);
 	CHECK(waitpid(child, NULL, 0) == child);
 	return wrong;
