@@ -190,7 +190,7 @@ void record_counter_release(struct record_counter *counter, const struct record_
 
 static void changed(struct record_counter *counter, const struct record_change *change, int64_t by)
 {
-	uint64_t bytes = (uint64_t)(by < 0 ? -by : by) * counter->unit;
+	uint64_t bytes = (by < 0 ? -(uint64_t)by : (uint64_t)by) * counter->unit;
 	if (by > 0)
 		counter->grown = clock_monotonic();
 	if (by > 0 && !(counter->holds && hold(counter, change, bytes)))
