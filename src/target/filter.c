@@ -143,6 +143,7 @@ static const struct rule watches[] = {
 	IF(ioctl, IS_INT(1, _IOR('$', 7, char *))), /* ID */
 	PERF_IOCTL(5), /* SET_OUTPUT */
 	IF(ioctl, IS_INT(1, _IOW('$', 9, unsigned))), /* PAUSE_OUTPUT */
+	IF(ioctl, IS_INT(1, _IOW('$', 11, char *))), /* MODIFY_ATTRIBUTES */
 };
 
 static const struct rule screen[] = {

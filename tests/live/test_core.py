@@ -58,7 +58,7 @@ def abort(target: targets.Target, pid: int, workplace: targets.Workplace, direct
 
 def essence(dump: dict) -> dict:
     """What must not depend on how the memory was read. The kernel knows more of threads that live."""
-    outside = ("captured_at", "target", "capture", "memory", "threads")
+    outside = ("captured_at", "target", "capture", "memory", "mappings", "threads")
     inside = {name: value for name, value in dump.items() if name not in outside}
     return {**inside, "frames": {thread["tid"]: thread["frames"] for thread in dump["threads"]}}
 
