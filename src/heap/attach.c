@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "heap/account.h"
+#include "heap/account/account.h"
 #include "python/allocator.h"
-#include "target/proc.h"
+#include "target/process/proc.h"
 
 void heapspy_detach(struct heapspy *heapspy)
 {

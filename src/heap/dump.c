@@ -5,14 +5,14 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "heap/account.h"
+#include "heap/account/account.h"
 #include "heap/attach.h"
-#include "heap/census.h"
-#include "heap/instant.h"
-#include "heap/stack_reading.h"
-#include "heap/thread_tasks.h"
-#include "heap/tracemalloc_reading.h"
-#include "target/core.h"
+#include "heap/census/census.h"
+#include "heap/snapshot/instant.h"
+#include "heap/stack/reading.h"
+#include "heap/stack/thread_tasks.h"
+#include "heap/stack/tracemalloc_reading.h"
+#include "target/core/core.h"
 
 /* The public struct, and what it points into. */
 struct dump {

@@ -17,7 +17,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "base/timestamp.h"
-#include "target/proc.h"
+#include "target/process/proc.h"
 
 #define SCHEMA "heapspy.dump/1"
 #define SCHEMA_OF_ANY_VERSION "heapspy.dump/"

@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "heap/account.h"
+#include "heap/account/account.h"
 #include "heap/attach.h"
-#include "heap/snapshot_about.h"
-#include "target/core.h"
+#include "heap/snapshot/about.h"
+#include "target/core/core.h"
 
 DEFINE_CLEANUP(struct heapspy *, heapspy_detach)
 

@@ -19,7 +19,7 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "native/perf_ring.h"
-#include "target/tasks.h"
+#include "target/process/tasks.h"
 
 /* Pages of a ring: what perf_event_mlock_kb allows everybody for each CPU, and more for
  * those who may have it. */

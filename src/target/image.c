@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #include "target/ops.h"
-#include "target/process.h"
+#include "target/process/process.h"
 
 struct image {
 	struct target base;

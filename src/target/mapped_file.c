@@ -22,7 +22,7 @@
 
 #include "base/io.h"
 #include "target/maps_parse.h"
-#include "target/process.h"
+#include "target/process/process.h"
 
 /* For reading, from a descriptor that only names it. The file's access time is
  * left alone where we may. */

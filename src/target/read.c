@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "target/process.h"
-#include "target/procmap_query.h"
+#include "target/process/process.h"
+#include "target/process/procmap_query.h"
 
 /* The kernel cuts one call at 0x7ffff000 bytes, which looks like a fault. */
 static const uint64_t BATCH_BYTES = UINT64_C(1) << 30;

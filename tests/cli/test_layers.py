@@ -16,7 +16,7 @@ GOOD = {
     "src/elf/module.h": '#include "target/target.h"\n#include <elf.h>\n#include <gelf.h>\n#include <elfutils/libdw.h>\n',
     "src/python/types.h": '#include "elf/module.h"\n#include "layout.h"\n',
     "src/python/layout.h": "",
-    "src/heap/census.h": '  #  include "python/types.h"\n// #include "output/emitter.h"\n',
+    "src/heap/census/census.h": '  #  include "python/types.h"\n// #include "output/emitter.h"\n',
     "src/output/emitter.h": '#include "base/error.h"\n',
     "src/cmd/main.c": '#include "output/emitter.h"\n#include <heapspy/dump.h>\n#include "tui/tui.h"\n',
     "tui/terminal.c": "#include <ncurses.h>\n#include <heapspy/dump.h>\n",
@@ -31,25 +31,25 @@ BAD = [
     ("src/target/target.h", '#include "elf/module.h"'),
     ("src/elf/module.h", '#include "../python/types.h"'),
     ("src/python/types.h", '#include "heap/census.h"'),
-    ("src/heap/census.h", '#\tinclude "output/emitter.h"'),
+    ("src/heap/census/census.h", '#\tinclude "output/emitter.h"'),
     ("src/output/emitter.h", "#include <cmd/main.c>"),
     ("src/output/emitter.h", '#include "heap/census.h"'),
     ("src/cmd/main.c", '#include "heap/census.h"'),
     ("src/cmd/main.c", '#include "python/types.h"'),
     ("src/cmd/main.c", '#include "tui/view.h"'),
-    ("src/heap/census.h", '#include "tui/tui.h"'),
+    ("src/heap/census/census.h", '#include "tui/tui.h"'),
     ("tui/view.c", '#include "base/error.h"'),
     ("tui/view.c", '#include "output/emitter.h"'),
     ("tui/view.c", "#include <curses.h>"),
     ("src/cmd/main.c", "#include <ncursesw/ncurses.h>"),
     ("src/python/types.h", "#include <libelf.h>"),
-    ("src/heap/census.h", "#include <elfutils/libdwfl.h>"),
-    ("src/heap/census.h", "#include <sys/ptrace.h>"),
+    ("src/heap/census/census.h", "#include <elfutils/libdwfl.h>"),
+    ("src/heap/census/census.h", "#include <sys/ptrace.h>"),
     ("src/elf/module.h", "#include <linux/ptrace.h>"),
     ("src/python/types.h", '#include "no/such/file.h"'),
-    ("src/heap/census.h", "ptrace(PTRACE_SEIZE, pid, 0, 0);"),
-    ("src/heap/census.h", "process_vm_writev(pid, 0, 0, 0, 0, 0);"),
-    ("src/heap/census.h", "kill(pid, SIGTERM);"),
+    ("src/heap/census/census.h", "ptrace(PTRACE_SEIZE, pid, 0, 0);"),
+    ("src/heap/census/census.h", "process_vm_writev(pid, 0, 0, 0, 0, 0);"),
+    ("src/heap/census/census.h", "kill(pid, SIGTERM);"),
     ("src/cmd/main.c", 'open("x", O_CLOEXEC | O_WRONLY);'),
     ("src/cmd/main.c", 'FILE *file = fopen(path, "we");'),
     ("src/target/target.h", "return syscall(SYS_seccomp, 1, 0, filter);"),
@@ -88,7 +88,7 @@ def test_bad(checkout, name, line):
 
 
 def test_second_user_of_ptrace(checkout):
-    (checkout / "src/target/stop.c").write_text("#include <sys/ptrace.h>\n")
+    (checkout / "src/target/stop/stop.c").write_text("#include <sys/ptrace.h>\n")
     done = layers(checkout)
     assert done.returncode == 1 and "so does " in done.stdout
 

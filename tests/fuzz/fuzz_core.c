@@ -4,7 +4,7 @@
 
 #include "exercise.h"
 #include "harness.h"
-#include "target/core.h"
+#include "target/core/core.h"
 
 static void read_target(const char *path)
 {

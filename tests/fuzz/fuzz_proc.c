@@ -7,10 +7,10 @@
 
 #include "exercise.h"
 #include "harness.h"
-#include "target/cgroup.h"
 #include "target/maps_parse.h"
-#include "target/proc.h"
-#include "target/smaps.h"
+#include "target/process/cgroup.h"
+#include "target/process/proc.h"
+#include "target/process/smaps.h"
 
 /* A folder that looks like one of /proc: all that is in it is the input. */
 static char path[] = "/tmp/heapspy-fuzz-XXXXXX";

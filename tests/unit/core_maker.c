@@ -8,7 +8,7 @@
 
 #include "unit.h"
 
-#include "target/core.h"
+#include "target/core/core.h"
 
 void core_add_memory(struct core_maker *maker, uint64_t address, const void *contents,
 		     uint64_t filesz, uint64_t memsz, uint32_t flags)

@@ -11,8 +11,8 @@
 #include "core_maker.h"
 #include "fixtures.h"
 
-#include "target/core.h"
-#include "target/core_format.h"
+#include "target/core/core.h"
+#include "target/core/format.h"
 
 #define HEAP UINT64_C(0x10000)
 #define FILE_AT UINT64_C(0x400000)

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "target/core.h"
-#include "target/core_write.h"
+#include "target/core/core.h"
+#include "target/core/write.h"
 #include "target/fake.h"
 
 enum { PAGE = 4096, PROGRAM = 0x400000, LIBRARY = 0x500000, HEAP = 0x1000000 };

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "heap/family.h"
+#include "heap/processes/family.h"
 
 /* Says the PIDs of a child, a child of that, and a child of another thread. */
 struct tree {

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "child.h"
-#include "heap/pacer.h"
+#include "heap/sampler/pacer.h"
 #include "target/target.h"
 
 static void sharing(void **state)

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "heap/picks.h"
+#include "heap/instances/picks.h"
 
 static uint64_t state = 88172645463325252;
 

@@ -15,7 +15,7 @@
 #include <heapspy/processes.h>
 
 #include "child.h"
-#include "heap/account.h"
+#include "heap/account/account.h"
 #include "target/target.h"
 
 enum { NOBODY = 65534, MIB = 1 << 20 };

@@ -31,9 +31,9 @@
 #include <heapspy/sandbox.h>
 
 #include "child.h"
-#include "target/filter.h"
-#include "target/pause.h"
-#include "target/privileges.h"
+#include "target/sandbox/filter.h"
+#include "target/sandbox/privileges.h"
+#include "target/stop/pause.h"
 
 enum { PAGE = 4096 };
 

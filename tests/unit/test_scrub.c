@@ -2,7 +2,7 @@
 /* Text that is made unreadable, and what looks like it and is not. */
 #include "unit.h"
 
-#include "heap/scrub.h"
+#include "heap/snapshot/scrub.h"
 
 #define HEAP UINT64_C(0x7f4141414100)
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "target/stop.h"
+#include "target/stop/stop.h"
 #include "target/target.h"
 
 enum { PAGE = 4096, MIB = 1 << 20 };

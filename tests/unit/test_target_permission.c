@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "target/permission.h"
+#include "target/process/permission.h"
 
 static const uint64_t PTRACE = 1 << 19, READ_SEARCH = 1 << 2, NET_RAW = 1 << 13;
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "target/capability.h"
-#include "target/proc.h"
+#include "target/process/capability.h"
+#include "target/process/proc.h"
 
 static void stat_with_any_name(void **state)
 {

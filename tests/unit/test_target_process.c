@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "target/process.h"
+#include "target/process/process.h"
 #include "target/target.h"
 
 enum { PAGE = 4096, MIB = 1 << 20 };

@@ -26,7 +26,7 @@
 
 #include "base/clock.h"
 #include "child.h"
-#include "target/stop.h"
+#include "target/stop/stop.h"
 #include "target/target.h"
 
 enum { PAGE = 4096, MIB = 1 << 20, COUNTERS = 16 };

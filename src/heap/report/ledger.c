@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap/report/private.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+/* What RSS grew by at a sample, as far as it has not gone. */
+struct grant {
+	uint64_t bytes;
+	uint32_t stack;
+};
+
+struct ledger {
+	struct heapspy_report *report;
+	uint64_t *kept; /* by each stack, and of each counter */
+	size_t change_space;
+	struct grant *grants; /* the latest last */
+	size_t grant_count, grant_space;
+	bool no_memory;
+};
+
+static void ledger_fini(struct ledger *ledger)
+{
+	free(ledger->kept);
+	free(ledger->grants);
+}
+
+static bool room(struct ledger *ledger, void **items, size_t size, size_t count, size_t *space)
+{
+	if (count < *space)
+		return true;
+	size_t larger = *space ? *space * 2 : 256;
+	void *grown = reallocarray(*items, larger, size);
+	if (!grown) {
+		ledger->no_memory = true;
+		return false;
+	}
+	*items = grown;
+	*space = larger;
+	return true;
+}
+
+static uint64_t *kept_of(struct ledger *ledger, enum heapspy_counter counter, uint32_t stack)
+{
+	return &ledger->kept[(size_t)stack * HEAPSPY_COUNTER_COUNT + counter];
+}
+
+static void enter(struct ledger *ledger, double time, uint32_t stack,
+		  enum heapspy_counter counter, int64_t bytes)
+{
+	struct heapspy_report *report = ledger->report;
+	if (bytes == 0 ||
+	    !room(ledger, (void **)&report->changes, sizeof(*report->changes),
+		  report->change_count, &ledger->change_space))
+		return;
+	report->changes[report->change_count++] =
+		(struct heapspy_report_change){time, bytes, stack, counter};
+	*kept_of(ledger, counter, stack) += (uint64_t)bytes;
+}
+
+/* ---- growth events -------------------------------------------------------------------- */
+
+static void add_growth(struct ledger *ledger)
+{
+	const struct heapspy_recording *recording = ledger->report->recording;
+	for (size_t i = 0; i < recording->growth_count; i++) {
+		const struct heapspy_recorded_growth *growth = &recording->growth[i];
+		if (growth->bytes >= 0) {
+			enter(ledger, growth->time, growth->stack, growth->counter, growth->bytes);
+			ledger->report->threads[growth->thread] += (uint64_t)growth->bytes;
+			continue;
+		}
+		uint64_t bytes = (uint64_t)-growth->bytes;
+		uint64_t kept = growth->of == HEAPSPY_NO_STACK
+					? 0
+					: *kept_of(ledger, growth->counter, growth->of);
+		uint64_t taken = bytes < kept ? bytes : kept;
+		enter(ledger, growth->time, growth->of, growth->counter, -(int64_t)taken);
+		ledger->report->freed_before += bytes - taken;
+	}
+}
+
+/* ---- samples ---------------------------------------------------------------------------- */
+
+static void grant(struct ledger *ledger, uint32_t stack, uint64_t bytes)
+{
+	if (room(ledger, (void **)&ledger->grants, sizeof(*ledger->grants), ledger->grant_count,
+		 &ledger->grant_space))
+		ledger->grants[ledger->grant_count++] = (struct grant){bytes, stack};
+}
+
+static void take_back(struct ledger *ledger, double time, uint64_t bytes)
+{
+	while (bytes > 0 && ledger->grant_count > 0) {
+		struct grant *latest = &ledger->grants[ledger->grant_count - 1];
+		uint64_t taken = bytes < latest->bytes ? bytes : latest->bytes;
+		enter(ledger, time, latest->stack, HEAPSPY_COUNTER_OTHER, -(int64_t)taken);
+		latest->bytes -= taken;
+		bytes -= taken;
+		if (latest->bytes == 0)
+			ledger->grant_count--;
+	}
+	ledger->report->freed_before += bytes;
+}
+
+static void add_samples(struct ledger *ledger)
+{
+	const struct heapspy_recording *recording = ledger->report->recording;
+	for (size_t i = 0; i < recording->sample_count; i++) {
+		const struct heapspy_recorded_sample *sample = &recording->samples[i];
+		if (sample->rss > 0) {
+			enter(ledger, sample->time, sample->stack, HEAPSPY_COUNTER_OTHER,
+			      sample->rss);
+			grant(ledger, sample->stack, (uint64_t)sample->rss);
+			ledger->report->threads[sample->thread] += (uint64_t)sample->rss;
+		} else if (sample->rss < 0) {
+			take_back(ledger, sample->time, (uint64_t)-sample->rss);
+		}
+	}
+}
+
+/* ---- all -------------------------------------------------------------------------------- */
+
+struct heapspy_error *report_keep_ledger(struct heapspy_report *report)
+{
+	const struct heapspy_recording *recording = report->recording;
+	CLEANUP(ledger_fini) struct ledger ledger = {
+		.report = report,
+		.kept = calloc((recording->stack_count + 1) * HEAPSPY_COUNTER_COUNT,
+			       sizeof(*ledger.kept)),
+	};
+	report->threads = calloc(recording->thread_count + 1, sizeof(*report->threads));
+	if (!ledger.kept || !report->threads)
+		return error_no_memory();
+	if (report->basis == HEAPSPY_SOURCE_GROWTH)
+		add_growth(&ledger);
+	else
+		add_samples(&ledger);
+	return ledger.no_memory ? error_no_memory() : NULL;
+}
