@@ -108,8 +108,9 @@ struct command;
 	  "function, file or module of a frame (report): 'app.*', '*Entry*'. Of report it "    \
 	  "leaves the lines that match, and the stacks that have one.")                        \
 	X(OUTPUT, 'o', "output", "FILE", "write to a file, - is standard output",              \
-	  "The file gets its name when it is whole. One that exists is not replaced without "  \
-	  "--force; symbolic links are not followed.")                                         \
+	  "The file gets its name when it is whole; a recording at once, for each of its "     \
+	  "lines is whole. One that exists is not replaced without --force; symbolic links "   \
+	  "are not followed.")                                                                 \
 	X(FORCE, 0, "force", NULL, "replace the output file if it exists", NULL)               \
 	X(JSON, 'j', "json", NULL, "write JSON, the same as --format json",                    \
 	  "Errors are then written as JSON, too, after the message on standard error.")        \

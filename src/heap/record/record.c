@@ -27,6 +27,9 @@ enum { DEFAULT_RATE = 100, DEFAULT_CENSUS = 10, MOST_RATE = 10000 };
 /* What only a look tells is looked at so often: seconds. */
 #define LOOK_INTERVAL 1.0
 
+/* The last census may come so much after the end. */
+#define LAST_CENSUS 2.0
+
 /* A process that is busy is not followed more closely than that: seconds. */
 #define LEAST_SLEEP 0.001
 
@@ -176,6 +179,21 @@ static enum heapspy_record_reason go_on(struct run *run)
 	}
 }
 
+/* What it all came to: a last census, if it can be had soon. */
+static void take_last_census(struct run *run)
+{
+	if (!run->sampler || run->record->options.census <= 0)
+		return;
+	uint64_t before = run->census;
+	double deadline = clock_monotonic() + LAST_CENSUS;
+	heapspy_sampler_walk_now(run->sampler);
+	while (run->census == before && clock_monotonic() < deadline && !is_gone(run)) {
+		struct pollfd fd = {.fd = heapspy_sampler_fd(run->sampler), .events = POLLIN};
+		poll(&fd, 1, milliseconds_until(fmin(deadline, clock_monotonic() + LOOK_INTERVAL)));
+		read_sampler(run);
+	}
+}
+
 /* ---- beginning and end --------------------------------------------------------------- */
 
 static struct heapspy_error *start_sampler(struct run *run, char **ret_why)
@@ -288,8 +306,10 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 	enum heapspy_record_reason reason = go_on(&run);
 	bool exec;
 	record_growth_read(growth, &exec);
-	if (reason != HEAPSPY_RECORD_EXITED)
+	if (reason != HEAPSPY_RECORD_EXITED) {
 		look(&run);
+		take_last_census(&run);
+	}
 	record_growth_finish(growth);
 	tell_end(&run, reason);
 	record_ticks_fini(&run.ticks);
