@@ -558,6 +558,12 @@ static void wait_for_all_kinds(void *context)
 	child_wait();
 }
 
+#ifdef __SANITIZE_ADDRESS__
+#define DISTURBED 50
+#else
+#define DISTURBED 1000
+#endif
+
 static void no_call_is_disturbed(void **state)
 {
 	(void)state;
@@ -574,8 +580,9 @@ static void no_call_is_disturbed(void **state)
 		skipped += report.threads_skipped;
 	}
 	assert_counts(0, WAITERS + 1);
-	/* One that enters its call just then cannot be seen in it: 0 to 2 in 2,000. */
-	assert_true(atomic_load(&told->interrupted) <= 2 + stops * (WAITERS - 1) / 1000);
+	/* One that enters its call just then cannot be seen in it: 0 to 2 in 2,000, and more
+	 * where sanitizers widen that instant. */
+	assert_in_range(atomic_load(&told->interrupted), 0, 2 + stops * (WAITERS - 1) / DISTURBED);
 	assert_true(skipped > stops * 4);
 	atomic_store(&told->end, true);
 	assert_counts(3, 4);
@@ -694,7 +701,7 @@ static void becomes_another(void **state)
 			longest = clock_monotonic() - start;
 	}
 	assert_counts(0, 1);
-	assert_true(longest < 3);
+	assert_true(longest < 10); /* the deadlock would last for ever */
 	child_end(&child);
 }
 
@@ -748,6 +755,7 @@ static void *have_vforked(void *counter)
 static void vfork_and_go_on(void *context)
 {
 	(void)context;
+	close(gate[1]); /* nobody but the test can open the gate: it does so also by dying */
 	start_thread(have_vforked, 0);
 	start_thread(calculate, 1);
 	child_say("", 1);
