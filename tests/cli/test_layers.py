@@ -88,7 +88,7 @@ def test_bad(checkout, name, line):
 
 
 def test_second_user_of_ptrace(checkout):
-    (checkout / "src/target/stop/stop.c").write_text("#include <sys/ptrace.h>\n")
+    (checkout / "src/target/other.c").write_text("#include <sys/ptrace.h>\n")
     done = layers(checkout)
     assert done.returncode == 1 and "so does " in done.stdout
 
