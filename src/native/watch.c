@@ -665,7 +665,9 @@ void watch_read(struct watch *watch, watch_visitor *visit, void *context)
 	while (epoll_wait(watch->epoll, events, 16, 0) == 16)
 		;
 	collect(watch);
-	qsort(watch->records, watch->record_count, sizeof(*watch->records), compare_records);
+	if (watch->record_count)
+		qsort(watch->records, watch->record_count, sizeof(*watch->records),
+		      compare_records);
 	struct watch_event before = {.kind = WATCH_LOST};
 	for (size_t i = 0; i < watch->record_count; i++) {
 		struct watch_event event;
