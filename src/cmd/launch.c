@@ -334,7 +334,7 @@ struct heapspy_error *launch_wait(struct launch *launch, launch_attempt *attempt
 	} else if (error) {
 		if (may_change(error))
 			error = no_python(launch, error);
-		launch_end(launch, signal == SIGINT);
+		launch_end(launch, signal == SIGINT, false);
 	}
 	pthread_sigmask(SIG_SETMASK, &launch->mask, NULL);
 	if (signal)
@@ -373,12 +373,15 @@ static void tell_to_end(const struct launch *launch, int signal)
 	kill(whom, SIGCONT);
 }
 
-int launch_end(struct launch *launch, bool interrupted)
+int launch_end(struct launch *launch, bool interrupted, bool gone)
 {
 	sigset_t signals, before;
 	signals_of_interest(&signals);
 	pthread_sigmask(SIG_BLOCK, &signals, &before);
 	bool told = interrupted && !launch->group;
+	/* Its memory goes a moment before it can be waited for. */
+	if (gone && !has_ended(launch))
+		wait_for_end(launch, &signals, GRACE);
 	if (!has_ended(launch)) {
 		launch->killed = true;
 		/* Whoever asks again wants it at once. */

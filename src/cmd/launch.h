@@ -52,9 +52,9 @@ HEAPSPY_CHECK struct heapspy_error *launch_attach(struct launch *launch,
 
 /* End it, if it has not ended: SIGTERM, and SIGKILL where that is not heard for five
  * seconds. `interrupted`: Ctrl-C was pressed, which a command that shares our process
- * group was told already. Then: its exit status, 128+n for a signal; 0 where it was
- * us who ended it. */
-int launch_end(struct launch *launch, bool interrupted);
+ * group was told already. `gone`: it was seen to be ending by itself. Then: its exit
+ * status, 128+n for a signal; 0 where it was us who ended it. */
+int launch_end(struct launch *launch, bool interrupted, bool gone);
 
 /* The end of what it wrote, to standard error, where it was kept and the command ended
  * by itself other than well. After launch_end() or an error. */

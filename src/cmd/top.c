@@ -223,7 +223,7 @@ static struct heapspy_error *conclude(struct session *session, const struct tui_
 {
 	if (session->launch) {
 		*session->options->status =
-		    launch_end(session->launch, end->signal == SIGINT);
+		    launch_end(session->launch, end->signal == SIGINT, end->gone);
 		launch_tell(session->launch);
 	}
 	if (end->trouble) {
