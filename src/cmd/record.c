@@ -196,7 +196,7 @@ static struct heapspy_error *run_in(const struct options *options, struct launch
 		return error;
 	error = record(options, heapspy, writing, &interrupted);
 	if (launch)
-		*options->status = launch_end(launch, interrupted, false);
+		*options->status = launch_end(launch, interrupted, !interrupted && !options->duration);
 	if (!error)
 		error = output_finish(&writing->output);
 	if (!error)
