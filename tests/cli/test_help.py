@@ -115,7 +115,7 @@ def test_examples_are_parsed(fake, tmp_path):
             line = re.sub(r"^top --", "top -n 1 --", line.replace("60s", "1ms"))
             place = tmp_path / f"{command}-{hash(line)}"
             place.mkdir()
-            for name, text in {"heap.core": "", "before.json": before, "leak.ndjson": leaking().text(), "heap.ndjson": SAMPLES}.items():
+            for name, text in {"heap.core": "", "before.json": before, "leak.ndjson": leaking().text(), "heap.ndjson": SAMPLES, "app.py": ""}.items():
                 if f"-o {name}" not in line and f"--record {name}" not in line:
                     (place / name).write_text(text)
             done = subprocess.run(

@@ -11,6 +11,17 @@
 #include <unistd.h>
 
 static int to_test = -1, from_test = -1;
+static struct child running[8];
+
+/* The one with this PID; 0 is a place that is free. */
+static void replace(pid_t pid, const struct child *instead)
+{
+	for (size_t i = 0; i < sizeof(running) / sizeof(*running); i++)
+		if (running[i].pid == pid) {
+			running[i] = *instead;
+			return;
+		}
+}
 
 static void die(const char *what)
 {
@@ -51,7 +62,9 @@ struct child child_start(void (*body)(void *context), void *context)
 	}
 	close(to[0]);
 	close(from[1]);
-	return (struct child){.pid = pid, .to = to[1], .from = from[0]};
+	struct child child = {.pid = pid, .to = to[1], .from = from[0]};
+	replace(0, &child);
+	return child;
 }
 
 void child_hear(struct child *child, void *bytes, size_t length)
@@ -90,6 +103,16 @@ void child_end(struct child *child)
 		;
 	close(child->to);
 	close(child->from);
+	replace(child->pid, &(struct child){0});
+}
+
+void child_end_all(void)
+{
+	for (size_t i = 0; i < sizeof(running) / sizeof(*running); i++) {
+		struct child child = running[i];
+		if (child.pid)
+			child_end(&child);
+	}
 }
 
 uint64_t child_status(const struct child *child, const char *name)

@@ -31,6 +31,9 @@ void child_settle(const struct child *child);
 /* Ends and reaps it. */
 void child_end(struct child *child);
 
+/* And all that were started and not yet ended: a test that failed leaves some. */
+void child_end_all(void);
+
 /* A number of /proc/PID/status in KiB, 0 if it has none ("VmRSS"). */
 uint64_t child_status(const struct child *child, const char *name);
 
