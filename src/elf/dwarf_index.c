@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/bisect.h"
 #include "elf/dwarf_private.h"
 
 /* Sibling links of damaged debug information can go round in a circle. */
@@ -73,14 +74,7 @@ static void queue_import(struct dwarf *dwarf, struct dwarf_index *index, Dwarf_D
 		return;
 
 	uint64_t offset = dwarf_dieoffset(&unit);
-	size_t low = 0, high = index->known_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (index->known[middle] < offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(index->known_count, at, index->known[at] < offset);
 	size_t count = index->known_count;
 	if ((low < count && index->known[low] == offset) || count == MAX_IMPORTED)
 		return;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/bisect.h"
 #include "elf/dwarf_private.h"
 
 /* Damaged debug information must not keep us busy. */
@@ -78,14 +79,7 @@ void dwarf_places_free(struct dwarf_places *places)
 
 static bool find_unit(const struct dwarf_places *places, uint64_t address, Dwarf_Die *ret_die)
 {
-	size_t low = 0, high = places->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (places->ranges[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(places->count, at, places->ranges[at].start <= address);
 	return low && address < places->ranges[low - 1].end &&
 	       dwarf_offdie(places->dwarf->debug, places->ranges[low - 1].unit, ret_die);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/bisect.h"
 #include "elf/module_private.h"
 
 /* Chromium has a million; what is more is left out. */
@@ -104,15 +105,7 @@ void symbols_free(struct symbols *symbols)
 /* How many begin at or before the address. */
 static size_t begun(const struct symbols *symbols, uint64_t address)
 {
-	size_t low = 0, high = symbols->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (symbols->items[middle].value <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return BISECT(symbols->count, at, symbols->items[at].value <= address);
 }
 
 bool symbols_find(const struct symbols *symbols, uint64_t address, const char **ret_name,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
+
 /* Longer code is none. */
 #define MAX_CODE_BYTES (UINT64_C(64) << 20)
 
@@ -16,15 +18,7 @@ void code_ranges_fini(struct code_ranges *ranges)
 /* Index of the first range that ends behind an address. */
 static size_t position_of(const struct code_ranges *ranges, uint64_t address)
 {
-	size_t low = 0, high = ranges->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (ranges->items[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return BISECT(ranges->count, at, ranges->items[at].end <= address);
 }
 
 static bool read_range(struct python *python, uint64_t code, struct code_range *range)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "python/obmalloc_find.h"
 
 /* 64 GiB of heap in arenas of 256 KiB; a larger table is damaged. */
@@ -23,15 +24,7 @@ void arenas_fini(struct arenas *arenas)
 /* How many begin at or below the address. */
 static size_t begun_at(const struct arenas *arenas, uint64_t address)
 {
-	size_t low = 0, high = arenas->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (arenas->items[middle].mapped <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return BISECT(arenas->count, at, arenas->items[at].mapped <= address);
 }
 
 uint64_t arenas_end_at(const struct arenas *arenas, uint64_t address)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bisect.h"
 #include "target/ops.h"
 #include "target/process/process.h"
 
@@ -44,15 +45,7 @@ static size_t run_after(struct image *image, uint64_t address)
 	} else if (last + 1 < count && address < runs[last + 1].end) {
 		return last + 1;
 	}
-	size_t low = 0, high = count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (runs[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return BISECT(count, at, runs[at].end <= address);
 }
 
 /* Where there is no run, at most to the end of the mapping. Returns how much of it

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "base/bisect.h"
 #include "base/cleanup.h"
 #include "target/maps_parse.h"
 
@@ -18,14 +19,7 @@ void maps_fini(struct maps *maps)
 
 const struct mapping *maps_after(const struct maps *maps, uint64_t address)
 {
-	size_t low = 0, high = maps->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (maps->items[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(maps->count, at, maps->items[at].end <= address);
 	return low == maps->count ? NULL : &maps->items[low];
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bisect.h"
 #include "base/io.h"
 #include "heap/account/mappings.h"
 #include "target/process/pages.h"
@@ -86,14 +87,7 @@ static bool holds_stack(const struct split *split, const struct smaps_entry *ent
 {
 	if (strncmp(entry->path, "[stack", 6) == 0)
 		return true;
-	size_t low = 0, high = split->stack_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (split->stack_pointers[middle] < entry->start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(split->stack_count, at, split->stack_pointers[at] < entry->start);
 	return low < split->stack_count && split->stack_pointers[low] < entry->end;
 }
 

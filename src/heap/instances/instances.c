@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/bisect.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/attach.h"
@@ -166,19 +167,9 @@ static void end_walk(void *context)
 
 static void set_age(struct picks *picks, uint64_t address, uint8_t age)
 {
-	size_t low = 0, high = picks->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		struct pick *pick = &picks->items[middle];
-		if (pick->address == address) {
-			pick->age = age;
-			return;
-		}
-		if (pick->address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(picks->count, at, picks->items[at].address < address);
+	if (low < picks->count && picks->items[low].address == address)
+		picks->items[low].age = age;
 }
 
 static void list(void *context, uint64_t address, unsigned generation)

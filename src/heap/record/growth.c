@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/clock.h"
 #include "heap/record/growth_private.h"
 
@@ -149,14 +150,7 @@ static void take_event(void *context, const struct watch_event *event)
 
 static bool has_arena(const struct arenas *arenas, uint64_t mapped)
 {
-	size_t low = 0, high = arenas->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (arenas->items[middle].mapped < mapped)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(arenas->count, at, arenas->items[at].mapped < mapped);
 	return low < arenas->count && arenas->items[low].mapped == mapped;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bisect.h"
 #include "base/clock.h"
 #include "heap/record/counter.h"
 #include "native/glibc.h"
@@ -69,14 +70,7 @@ static bool spans_append(struct spans *spans, uint64_t start, uint64_t end)
 /* Its first part, from *start on, that is not among them. False: there is none. */
 static bool spans_gap(const struct spans *spans, uint64_t *start, uint64_t end, uint64_t *ret_end)
 {
-	size_t low = 0, high = spans->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (spans->items[middle].end <= *start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(spans->count, at, spans->items[at].end <= *start);
 	for (; low < spans->count && spans->items[low].start <= *start; low++)
 		if (spans->items[low].end > *start)
 			*start = spans->items[low].end;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/error.h"
 #include "heap/snapshot/censor_private.h"
 #include "heap/snapshot/scrub.h"
@@ -162,21 +163,18 @@ static void censor_pool(struct censor *censor, uint8_t *bytes, uint64_t address,
 
 /* ---- pieces -------------------------------------------------------------------- */
 
+static uint64_t censored_end(const struct censored_text *text)
+{
+	return text->address + text->count * text->width;
+}
+
 static void censor_texts(const struct censor *censor, uint64_t address, uint8_t *bytes,
 			 size_t length)
 {
-	size_t low = 0, high = censor->text_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct censored_text *text = &censor->texts[middle];
-		if (text->address + text->count * text->width <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(censor->text_count, at, censored_end(&censor->texts[at]) <= address);
 	for (; low < censor->text_count && censor->texts[low].address < address + length; low++) {
 		const struct censored_text *text = &censor->texts[low];
-		uint64_t start = text->address, end = start + text->count * text->width;
+		uint64_t start = text->address, end = censored_end(text);
 		uint64_t from = start < address ? address - start : 0;
 		/* Whole characters: one may lie across the edge. */
 		from -= from % text->width;
@@ -214,14 +212,8 @@ static void censor_all(struct censor *censor, uint64_t address, uint8_t *bytes, 
 static size_t find_kept(const struct censor *censor, uint64_t address, size_t length,
 			size_t *ret_first)
 {
-	size_t low = 0, high = censor->kept_count, end;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (censor->kept[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(censor->kept_count, at, censor->kept[at].address < address);
+	size_t end;
 	/* One that begins before the piece goes on in it: a chance of one in thousands. */
 	if (low && censor->kept[low - 1].address + censor->kept[low - 1].length > address)
 		low--;

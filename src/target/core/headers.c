@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/error.h"
 #include "base/io.h"
 #include "target/core/private.h"
@@ -19,14 +20,7 @@ void core_headers_fini(struct core_headers *headers)
 
 const struct core_segment *core_segment_after(const struct core_headers *headers, uint64_t address)
 {
-	size_t low = 0, high = headers->segment_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (headers->segments[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = BISECT(headers->segment_count, at, headers->segments[at].end <= address);
 	return low == headers->segment_count ? NULL : &headers->segments[low];
 }
 

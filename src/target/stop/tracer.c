@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bisect.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "target/maps_parse.h"
@@ -208,15 +209,8 @@ static enum stop_outcome read_maps(struct tracer *tracer)
 /* The run that a byte of the copy is of. */
 static const struct image_run *run_of(const struct stop_job *job, uint64_t offset)
 {
-	size_t low = 0, high = job->shared->run_count;
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-		if (job->runs[middle].offset <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &job->runs[low];
+	size_t begun = BISECT(job->shared->run_count, at, job->runs[at].offset <= offset);
+	return &job->runs[begun ? begun - 1 : 0];
 }
 
 /* Remote pieces for the bytes from `offset` up to `end`; returns where they end. */
