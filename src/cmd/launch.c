@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/deaf.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -69,11 +70,7 @@ static void *keep(void *argument)
 
 static bool start_keeper(struct launch *launch)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	launch->keeps = pthread_create(&launch->keeper, NULL, keep, launch) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	launch->keeps = deaf_thread(&launch->keeper, keep, launch);
 	return launch->keeps;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/progress.h"
+#include "base/deaf.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -48,13 +49,7 @@ struct progress *progress_begin(const struct options *options, const char *what)
 	progress->what = what;
 	pthread_mutex_init(&progress->mutex, NULL);
 	pthread_cond_init(&progress->ended, NULL);
-	/* Signals are the main thread's. */
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int failed = pthread_create(&progress->thread, NULL, run, progress);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed) {
+	if (!deaf_thread(&progress->thread, run, progress)) {
 		free(progress);
 		return NULL;
 	}

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/deaf.h"
 #include "base/error.h"
 
 enum { BUFFER_SIZE = 1 << 16 };
@@ -191,17 +192,13 @@ static int start_keeper(struct output *output)
 	int sockets[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return errno == EPERM ? 0 : errno;
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid_t keeper = fork();
+	pid_t keeper = deaf_fork();
 	if (keeper == 0) {
 		close(sockets[0]);
 		output->socket = sockets[1];
 		keep_name(output);
 	}
 	int errnum = errno;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	close(sockets[1]);
 	if (keeper < 0) {
 		close(sockets[0]);

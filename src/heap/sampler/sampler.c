@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/deaf.h"
 #include "base/error.h"
 #include "heap/sampler/errands.h"
 #include "heap/sampler/pacer.h"
@@ -298,16 +299,7 @@ static void *run_walker(void *argument)
 static bool start_thread(struct heapspy_sampler *sampler, struct worker *worker,
 			 void *run(void *argument))
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	/* What a thread does itself ends the process at once where it is blocked, without
-	 * the handler that brings a terminal back. */
-	static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-		sigdelset(&all, own[i]);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	worker->started = pthread_create(&worker->thread, NULL, run, sampler) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	worker->started = deaf_thread(&worker->thread, run, sampler);
 	return worker->started;
 }
 

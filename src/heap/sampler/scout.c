@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/deaf.h"
 #include "base/error.h"
 
 /* One that was just forked may be about to become another program: a moment is waited
@@ -306,14 +307,7 @@ static void *run(void *argument)
 
 static bool start_thread(struct heapspy_scout *scout)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-		sigdelset(&all, own[i]);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	scout->started = pthread_create(&scout->thread, NULL, run, scout) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	scout->started = deaf_thread(&scout->thread, run, scout);
 	return scout->started;
 }
 

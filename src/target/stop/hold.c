@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/deaf.h"
 #include "target/process/process.h"
 #include "target/stop/pause.h"
 #include "target/stop/private.h"
@@ -89,15 +90,11 @@ void hold_main(const struct holding *holding)
 
 static pid_t start_tracer(const struct holding *holding)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid_t tracer = fork();
+	pid_t tracer = deaf_fork();
 	if (tracer == 0) {
 		stop_lock_in();
 		hold_main(holding);
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return tracer;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/deaf.h"
 #include "base/error.h"
 #include "target/process/process.h"
 #include "target/stop/private.h"
@@ -178,16 +179,12 @@ struct heapspy_error *stop_server_start(struct process_target *process,
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return error_errno(HEAPSPY_LIMIT, errno, "process %d cannot be stopped",
 				   process->base.pid);
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid_t parent = getpid(), pid = fork();
+	pid_t parent = getpid(), pid = deaf_fork();
 	if (pid == 0) {
 		close(sockets[0]);
 		serve(process, sockets[1], parent);
 	}
 	int errnum = errno;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	close(sockets[1]);
 	if (pid < 0) {
 		close(sockets[0]);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/deaf.h"
 #include "base/error.h"
 #include "base/io.h"
 #include "base/text.h"
@@ -272,17 +273,13 @@ static void drop_memory(struct stop_job *job)
 /* Our own handlers must not run in the child, not even for a moment. */
 static struct heapspy_error *start_tracer(struct stop_job *job, int *ret_status)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	job->parent = getpid();
-	pid_t tracer = fork();
+	pid_t tracer = deaf_fork();
 	if (tracer == 0) {
 		stop_lock_in();
 		stop_tracer_main(job);
 	}
 	int errnum = errno;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (tracer < 0)
 		return no_tracer_error(job, errnum);
 	/* ECHILD where the program ignores SIGCHLD, once the tracer has ended. */
