@@ -10,7 +10,7 @@
 #include "target/maps_parse.h"
 #include "target/ops.h"
 
-enum { PAGE = 4096, MAX_PATCHES = 16, MAX_BYTES = 32 };
+enum { PAGE = 4096, MAX_PATCHES = 16, MAX_BYTES = 32, MOST_UNTOUCHED = 16 * PAGE };
 
 static const char MAGIC[16] = "heapspy image 1";
 
@@ -251,6 +251,20 @@ static const struct target_ops ops = {
     .open_mapped_file = open_mapped_file,
 };
 
+/* Much of what is mapped was never touched: reading it again and again finds nothing but
+ * zeros. A little of it is kept. */
+static void cut_untouched(const struct image *image, struct maps *maps)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		struct mapping *mapping = &maps->items[i];
+		const struct image_run *run = run_after(image, mapping->start);
+		bool touched = run && run->start < mapping->end;
+		if (!touched && !mapping_is_file(mapping) &&
+		    mapping->end - mapping->start > MOST_UNTOUCHED)
+			mapping->start = mapping->end - MOST_UNTOUCHED;
+	}
+}
+
 struct target *image_target(struct image *image)
 {
 	struct image_target *target = calloc(1, sizeof(*target));
@@ -263,6 +277,7 @@ struct target *image_target(struct image *image)
 	target->image = image;
 	if (maps_parse(text, image->maps_length, &target->base.maps))
 		abort();
+	cut_untouched(image, &target->base.maps);
 	return &target->base;
 }
 
