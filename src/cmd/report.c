@@ -11,11 +11,10 @@
 #include "cmd/command.h"
 #include "cmd/page.h"
 #include "cmd/progress.h"
+#include "cmd/sandbox.h"
 #include "cmd/say.h"
 #include "output/recording/source.h"
 
-DEFINE_CLEANUP(struct heapspy_recording *, heapspy_recording_free)
-DEFINE_CLEANUP(struct heapspy_report *, heapspy_report_free)
 DEFINE_CLEANUP(struct source_files *, source_files_free)
 
 /* ---- what is read --------------------------------------------------------------------- */
@@ -33,19 +32,57 @@ static struct heapspy_error *load(const struct options *options, FILE *lines,
 	return error;
 }
 
+/* From here on only files are read: the recording, and the sources that it names. The
+ * output is open. */
+static void lock_in(const struct options *options)
+{
+	sandbox_enter(options, &(struct heapspy_sandbox){0});
+}
+
+struct reading {
+	struct heapspy_recording *recording;
+	struct heapspy_report *report;
+	struct selection selection;
+};
+
+static void reading_fini(struct reading *reading)
+{
+	selection_fini(&reading->selection);
+	heapspy_report_free(reading->report);
+	heapspy_recording_free(reading->recording);
+}
+
+static struct heapspy_error *read_and_select(const struct options *options,
+					     struct reading *reading)
+{
+	const struct report_view view = {
+		.sort = options->sort,
+		.limit = options->limit,
+		.filter = options->filter,
+		.whole_paths = options->verbose,
+	};
+	lock_in(options);
+	struct heapspy_error *error =
+		load(options, NULL, &reading->recording, &reading->report);
+	return error ? error : selection_init(reading->report, &view, &reading->selection);
+}
+
 /* ---- documents -------------------------------------------------------------------------- */
 
 static struct heapspy_error *write_document(const struct options *options,
-					    const struct selection *selection)
+					    struct reading *reading)
 {
-	const struct heapspy_recording *recording = selection->report->recording;
 	bool brief = options->format == FORMAT_TABLE && !options_given(options, OPTION(LIMIT));
 	CLEANUP(page_fini) struct page page = {0};
+	struct heapspy_error *error = page_open(options, "lines", false, &page);
+	if (error || (error = read_and_select(options, reading)))
+		return error;
+	const struct heapspy_recording *recording = reading->recording;
 	CLEANUP(source_files_freep) struct source_files *sources =
 		source_files_new(recording->started_at + recording->duration);
-	struct heapspy_error *error = sources ? page_open(options, "lines", false, &page)
-					      : error_no_memory();
-	if (error || (error = output_report(page.emitter, selection, sources, brief)) ||
+	if (!sources)
+		return error_no_memory();
+	if ((error = output_report(page.emitter, &reading->selection, sources, brief)) ||
 	    (error = page_finish(&page)))
 		return error;
 	if (source_files_changed(sources) > 0)
@@ -56,27 +93,26 @@ static struct heapspy_error *write_document(const struct options *options,
 
 /* ---- files of other programs ------------------------------------------------------------- */
 
-static struct heapspy_error *write_lines(const struct options *options,
-					 struct heapspy_recording **ret_recording)
+static struct heapspy_error *write_lines(const struct options *options, struct reading *reading)
 {
+	CLEANUP(output_fini) struct output output = {.directory = -1};
+	struct heapspy_error *error = output_open(options->output, options->force, &output);
+	if (error)
+		return error;
 	/* Held until all was read: what is damaged leaves no half output. */
 	CLEANUP(freep) char *text = NULL;
 	size_t size = 0;
 	FILE *lines = open_memstream(&text, &size);
 	if (!lines)
 		return error_no_memory();
-	CLEANUP(heapspy_recording_freep) struct heapspy_recording *recording = NULL;
-	struct heapspy_error *error = load(options, lines, &recording, NULL);
+	lock_in(options);
+	error = load(options, lines, &reading->recording, NULL);
 	if (fclose(lines) != 0 && !error)
 		error = error_no_memory();
-	CLEANUP(output_fini) struct output output = {.directory = -1};
-	if (error || (error = output_open(options->output, options->force, &output)))
+	if (error)
 		return error;
 	fwrite(text, 1, size, output.stream);
-	error = output_finish(&output);
-	if (!error)
-		*ret_recording = take_pointer(recording);
-	return error;
+	return output_finish(&output);
 }
 
 /* What writes a format that is no document. */
@@ -88,8 +124,7 @@ static recording_writer *const writers[FORMAT_COUNT] = {
 	[FORMAT_SVG_TIMELINE] = write_timeline,
 };
 
-static struct heapspy_error *write_file(const struct options *options,
-					const struct selection *selection)
+static struct heapspy_error *write_file(const struct options *options, struct reading *reading)
 {
 	CLEANUP(output_fini) struct output output = {.directory = -1};
 	struct heapspy_error *error = output_open(options->output, options->force, &output);
@@ -98,9 +133,13 @@ static struct heapspy_error *write_file(const struct options *options,
 	if (options->format == FORMAT_PPROF && isatty(fileno(output.stream)))
 		return error_why(error_new(HEAPSPY_USAGE, "a profile is not written to a terminal"),
 				 "it is no text; -o FILE keeps it");
-	error = writers[options->format](output.stream, selection);
-	return error ? error : output_finish(&output);
+	if ((error = read_and_select(options, reading)) ||
+	    (error = writers[options->format](output.stream, &reading->selection)))
+		return error;
+	return output_finish(&output);
 }
+
+/* ---- all --------------------------------------------------------------------------------- */
 
 static struct heapspy_error *incomplete(const struct heapspy_recording *recording)
 {
@@ -122,26 +161,11 @@ static struct heapspy_error *run(const struct options *options)
 		return error_remedy(error_why(error_new(HEAPSPY_USAGE, "report needs a FILE"),
 					      "it reads what heapspy record wrote"),
 				    "heapspy record --help");
-	CLEANUP(heapspy_recording_freep) struct heapspy_recording *recording = NULL;
-	CLEANUP(heapspy_report_freep) struct heapspy_report *report = NULL;
-	CLEANUP(selection_fini) struct selection selection = {0};
-	struct heapspy_error *error;
-	if (options->format == FORMAT_NDJSON) {
-		error = write_lines(options, &recording);
-		return error ? error : incomplete(recording);
-	}
-	const struct report_view view = {
-		.sort = options->sort,
-		.limit = options->limit,
-		.filter = options->filter,
-		.whole_paths = options->verbose,
-	};
-	if ((error = load(options, NULL, &recording, &report)) ||
-	    (error = selection_init(report, &view, &selection)) ||
-	    (error = writers[options->format] ? write_file(options, &selection)
-					       : write_document(options, &selection)))
-		return error;
-	return incomplete(recording);
+	CLEANUP(reading_fini) struct reading reading = {0};
+	struct heapspy_error *error = options->format == FORMAT_NDJSON ? write_lines(options, &reading)
+				      : writers[options->format]      ? write_file(options, &reading)
+								      : write_document(options, &reading);
+	return error ? error : incomplete(reading.recording);
 }
 
 const struct command command_report = {

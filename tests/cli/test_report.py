@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import pathlib
 import random
 import re
 
@@ -500,3 +501,35 @@ def test_names_cannot_steer_the_terminal(files):
 def test_growing_recording_of_a_pipe(files):
     done = files.run("/dev/stdin", "--json", stdin=open(files.directory / files.write(leaking())))
     assert json.loads(done.stdout)["growth"]["kept"] == 150 * MIB
+
+
+def test_locked_in(files, real):
+    """What it does with a recording that means no good stays inside, whatever it is: it can neither write to a file
+    nor look at a process. --no-sandbox is for kernels that cannot."""
+    many = Recording()
+    for number in range(3000):
+        many.growth(1, ((f"function_{number}", "/srv/app/cache.py", number),), MIB)
+    many.end(2)
+    name = files.write(many)
+    command = ["report", name, "--json", "--limit", 0]
+    for option, locked in (([], True), (["--no-sandbox", "--quiet"], False)):
+        with real.start(*command, *option, cwd=files.directory) as process:
+            # There is more than fits into the pipe, so it waits; by now it has read the recording.
+            process.stdout.read(1)
+            text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+            process.communicate()
+        assert (status["Seccomp"], status["NoNewPrivs"]) == (("2", "1") if locked else ("0", "0"))
+        # CAP_DAC_READ_SEARCH and CAP_FOWNER: to read files.
+        assert not locked or int(status["CapPrm"], 16) & ~(1 << 2 | 1 << 3) == 0
+
+
+def test_output_is_opened_first(files, real):
+    """Also where the recording is no good: nothing is left of it."""
+    name = files.write("nonsense\n")
+    for form in ("table", "json", "ndjson", "csv", "folded", "svg", "pprof", "speedscope"):
+        assert "cannot read the recording" in real.fails(9, "report", name, "--format", form, "-o", "out", cwd=files.directory)
+        assert os.listdir(files.directory) == [name]
+        (files.directory / "out").write_text("precious")
+        assert "why: it exists" in real.fails(8, "report", name, "--format", form, "-o", "out", cwd=files.directory)
+        (files.directory / "out").unlink()

@@ -65,6 +65,9 @@ def commands(pid: int, directory: pathlib.Path) -> dict[str, list[str]]:
         "diff-after": ["diff", pid, "--after", "10ms"],
         "top": ["top", pid, "--plain", "-n", "2", "-i", "50ms"],
         "record": ["record", pid, "-d", "200ms", "-o", directory / "record.ndjson"],
+        "report": ["report", directory / "record.ndjson"],
+        "report-file": ["report", directory / "record.ndjson", "--format", "svg", "-o", directory / "grown.svg"],
+        "report-lines": ["report", directory / "record.ndjson", "--format", "ndjson", "-o", directory / "again.ndjson"],
         "doctor": ["doctor", pid],
         "ps": ["ps"],
     }
