@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--interpreter", action="append", metavar="PATTERN", help="only these interpreters (sid-*)")
     group.addoption("--native-samples", type=int, default=2, help="stops to compare with gdb (default: %(default)s)")
     group.addoption("--scribbles", type=int, default=20, help="dumps of a scribbled target (default: %(default)s)")
+    group.addoption("--cycles", type=int, default=50, help="stops of a busy server (default: %(default)s)")
     group.addoption("--seconds", type=float, default=2, help="of each recording (default: %(default)s)")
     group.addoption("--kills", type=int, default=20, help="of a recording (default: %(default)s)")
     group.addoption("--dumps", type=int, default=50, help="dumps of each busy target (default: %(default)s)")

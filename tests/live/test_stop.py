@@ -14,9 +14,7 @@ import pathlib
 import random
 import signal
 import subprocess
-import threading
 import time
-import urllib.request
 
 import pytest
 import targets
@@ -148,48 +146,6 @@ def test_traced_by_another(heapspy, workplace: targets.Workplace, restless: str)
             assert f"process {os.getpid()} " in done.stderr
             targets.assert_agrees(oracle, heapspy.json("dump", oracle.pid, "--limit", 0))
         assert heapspy.run("dump", oracle.pid, "--stop", "--max-pause", "5s").returncode == 0
-
-
-class Client(threading.Thread):
-    """Asks a server for a page again and again; what fails is kept."""
-
-    def __init__(self, port: str) -> None:
-        super().__init__()
-        self.url = f"http://127.0.0.1:{port}/some/page"
-        self.answers, self.failures = 0, []
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        while not self.ended.is_set():
-            try:
-                with urllib.request.urlopen(self.url, timeout=30) as answer:
-                    assert answer.status == 200 and len(answer.read()) >= 1000
-                self.answers += 1
-            except Exception as error:  # any: it is what the test is about
-                self.failures.append(repr(error))
-
-
-@pytest.mark.only("pyenv-3.8", "debian-3.11", "pyenv-3.13", "sid-3.14")
-def test_server_does_not_notice(heapspy, workplace: targets.Workplace) -> None:
-    """Sockets, timers, children, epoll: no request fails, no call of Python's is disturbed."""
-    with workplace.start("server.py", ready=False) as target:
-        port = target.read_line().decode().strip()
-        target.wait_until_ready()
-        clients = [Client(port) for _ in range(3)]
-        for client in clients:
-            client.start()
-        for _ in range(TRIES):
-            done = heapspy.run("dump", target.pid, "--stop", "--max-pause", "2s")
-            assert done.returncode in (0, 6, 7), done.stderr
-        for client in clients:
-            client.ended.set()
-        for client in clients:
-            client.join()
-        target.process.stdin.close()
-        assert target.read_line() == b"[]\n"
-        assert target.process.wait(60) == 0, target.error_text()
-    assert [failure for client in clients for failure in client.failures] == []
-    assert all(client.answers > 10 for client in clients)
 
 
 def states_of_threads(pid: int) -> dict[str, str]:

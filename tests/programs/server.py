@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """A web server of many threads, with timers and children, that says how each of them fares.
 
-Prints its port, then "ready". When stdin ends it prints one line: what went wrong in its threads, as a list.
+    server.py LIBRARY       which is disturbed.c
+
+Prints its port, then "ready". When stdin ends it prints one line of JSON: what went wrong in its threads, and
+what was counted.
 """
 
+import ctypes
 import http.server
+import json
 import os
 import selectors
 import signal
@@ -15,6 +20,10 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
+library = ctypes.CDLL(sys.argv[1])  # before there are threads: it blocks its signals for them
+library.periods.restype = ctypes.c_uint64
+COUNTED = "waits waits_interrupted waits_failed ticks ticks_interrupted ticks_failed received out_of_order expired"
+PATIENCE = 60
 stop = threading.Event()
 wrong = []
 rounds = {}
@@ -68,9 +77,20 @@ def wait_in_select():
 
 
 def run_a_child():
+    """One at a time, so that each has a SIGCHLD of its own."""
+    before = len(children)
     done = subprocess.run([sys.executable, "-S", "-c", "raise SystemExit(7)"])
     if done.returncode != 7:
         wrong.append("child: %d" % done.returncode)
+    if not until(lambda: len(children) > before):
+        wrong.append("child: it ended, and there was no SIGCHLD")
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return condition()
 
 
 def sleep_shortly():
@@ -84,8 +104,13 @@ def wait_for_a_lock():
     threading.Event().wait(0.01)
 
 
-alarms = []
+def counted(name):
+    return ctypes.c_uint64.in_dll(library, name).value
+
+
+alarms, children = [], []
 signal.signal(signal.SIGALRM, lambda number, frame: alarms.append(number))
+signal.signal(signal.SIGCHLD, lambda number, frame: children.append(number))
 signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
 server = Server(("127.0.0.1", 0), Handler)
 threads = [threading.Thread(target=server.serve_forever)]
@@ -95,10 +120,21 @@ for thread in threads:
     thread.start()
 os.write(1, b"%d\nready\n" % server.server_address[1])
 os.read(0, 1)
+
+# They go on, all of them: a timer whose signal was lost would be silent for good.
+before, due = len(alarms), library.periods()
+if not until(lambda: len(alarms) > before):
+    wrong.append("no alarm came any more")
+if not until(lambda: counted("expired") >= due):
+    wrong.append("timer: %d periods, %d signals" % (due, counted("expired")))
 signal.setitimer(signal.ITIMER_REAL, 0)
 stop.set()
 server.shutdown()
 for thread in threads:
     thread.join()
-idle = [work.__name__ for work in (wait_in_epoll, wait_in_select, run_a_child) if not rounds.get(work.__name__)]
-print(wrong + ["never ran: %s" % name for name in idle] + ([] if alarms else ["no alarm came"]))
+if len(children) != rounds["run_a_child"]:
+    wrong.append("children: %d ended, %d SIGCHLD" % (rounds["run_a_child"], len(children)))
+counts = {name: counted(name) for name in COUNTED.split()}
+if counts["expired"] > library.periods():
+    wrong.append("timer: %d periods, %d signals" % (library.periods(), counts["expired"]))
+os.write(1, json.dumps({"wrong": wrong, "counts": counts, "rounds": rounds, "alarms": len(alarms)}).encode() + b"\n")
