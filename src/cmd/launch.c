@@ -94,6 +94,17 @@ static int open_kept(void)
 	return file >= 0 ? file : open("/tmp", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
 }
 
+struct heapspy_error *launch_check_output(const char *output, bool has_command)
+{
+	if (output && !has_command)
+		return error_why(error_new(HEAPSPY_USAGE, "--command-output without a command"),
+				 "a process that runs already writes where it does");
+	if (output && strcmp(output, "-") == 0)
+		return error_why(error_new(HEAPSPY_USAGE, "--command-output needs a file"),
+				 "standard output is that of heapspy");
+	return NULL;
+}
+
 /* Where nothing can be kept nothing is. */
 static struct heapspy_error *open_output(const struct launch_options *options, int *ret_output,
 					 int *ret_kept)

@@ -28,6 +28,9 @@ struct launch_options {
 	bool screen;
 };
 
+/* Whether --command-output can be done. `output`: its file, NULL without the option. */
+HEAPSPY_CHECK struct heapspy_error *launch_check_output(const char *output, bool has_command);
+
 /* The command runs when this returns. */
 HEAPSPY_CHECK struct heapspy_error *launch_start(const struct launch_options *options,
 						 struct launch **ret_launch);

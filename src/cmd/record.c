@@ -166,10 +166,7 @@ static struct heapspy_error *check(const struct options *options)
 			error_new(HEAPSPY_USAGE, "record needs a file to write to");
 		return error_why(error, "-o FILE names it; - is standard output");
 	}
-	if (!options->command_output || options->command)
-		return NULL;
-	return error_why(error_new(HEAPSPY_USAGE, "--command-output without a command"),
-			 "a process that runs already writes where it does");
+	return launch_check_output(options->command_output, options->command != NULL);
 }
 
 /* A command that was started is reached when it is a Python. */

@@ -248,10 +248,7 @@ static struct heapspy_error *check(const struct options *options)
 	if (options->replay && (options->pid || options->command || options->record))
 		return error_why(error_new(HEAPSPY_USAGE, "--replay and something to watch"),
 				 "it shows what was recorded, and that alone");
-	if (!options->command_output || options->command)
-		return NULL;
-	return error_why(error_new(HEAPSPY_USAGE, "--command-output without a command"),
-			 "a process that runs already writes where it does");
+	return launch_check_output(options->command_output, options->command != NULL);
 }
 
 static struct heapspy_error *run(const struct options *options)

@@ -93,6 +93,7 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
             operands += ["--plain", "-n", "1"] if command == "top" else []
             operands += ["-d", "1ms", "-o", "-"] if command == "record" else []
             if name == "command-output" and name in taken:
+                value = [tmp_path / "output.txt"]
                 operands = [*(["-o", "-"] if command == "record" else ["-n", "1"]), "--", "sleep", "60"]
             if name in ("record", "replay") and name in taken:
                 value = [tmp_path / "samples.ndjson"]

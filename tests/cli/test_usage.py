@@ -72,6 +72,7 @@ top 1 --record=
 top -p 1 -- true
 top 1 --command-output log
 top --command-output= -- true
+top --command-output - -- true
 dump -- sleep 1
 diff
 diff 1
