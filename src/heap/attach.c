@@ -92,12 +92,7 @@ struct heapspy_error *heapspy_recognise(struct heapspy *heapspy,
 					const struct heapspy_attach_options *options)
 {
 	struct heapspy_error *error = attach_python(heapspy, options);
-	/* What could not be read may only be what is no longer there. */
-	struct heapspy_error *gone = error ? attach_verify(heapspy) : NULL;
-	if (!gone)
-		return error;
-	heapspy_error_free(error);
-	return gone;
+	return error ? attach_explain(heapspy, error) : NULL;
 }
 
 struct heapspy_error *heapspy_attach(pid_t pid, const struct heapspy_attach_options *options,
@@ -148,6 +143,15 @@ struct heapspy_error *attach_verify(struct heapspy *heapspy)
 		return NULL;
 	return error_from_fault(fault, 0, "%s is no longer the one that was attached",
 				target_name(heapspy->target));
+}
+
+struct heapspy_error *attach_explain(struct heapspy *heapspy, struct heapspy_error *error)
+{
+	struct heapspy_error *gone = attach_verify(heapspy);
+	if (!gone)
+		return error;
+	heapspy_error_free(error);
+	return gone;
 }
 
 double attach_time(const struct heapspy *heapspy)

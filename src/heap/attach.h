@@ -50,4 +50,8 @@ struct heapspy_error *attach_refresh(struct heapspy *heapspy);
 /* At the end of a sample: all of it came from the process that was opened. */
 struct heapspy_error *attach_verify(struct heapspy *heapspy);
 
+/* What went wrong may only be that the process went: takes the error, returns the one to
+ * be told. */
+struct heapspy_error *attach_explain(struct heapspy *heapspy, struct heapspy_error *error);
+
 #endif

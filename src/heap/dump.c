@@ -3,12 +3,11 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "heap/account/account.h"
 #include "heap/attach.h"
+#include "heap/capture.h"
 #include "heap/census/census.h"
-#include "heap/snapshot/instant.h"
 #include "heap/stack/reading.h"
 #include "heap/stack/thread_tasks.h"
 #include "heap/stack/tracemalloc_reading.h"
@@ -112,13 +111,10 @@ static struct heapspy_error *fill_interpreters(struct heapspy_dump *dump, struct
 
 static void fill_capture(struct dump *dump, const struct census *census)
 {
-	struct heapspy_capture *capture = &dump->public.capture;
-	capture->torn_reads = census->torn;
-	capture->coverage = census->wanted ? (double)census->covered / (double)census->wanted : 1;
+	const char *gap = capture_walked(&dump->public.capture, census);
 	dump->public.incomplete = dump->reasons;
-	if (census->covered < census->wanted)
-		dump->reasons[dump->public.incomplete_count++] =
-			"a part of the heap is swapped out or could not be read";
+	if (gap)
+		dump->reasons[dump->public.incomplete_count++] = gap;
 }
 
 /* What a core file lacks. */
@@ -185,14 +181,11 @@ static const char NOT_ONE_INSTANT[] =
 static struct heapspy_error *
 take_at_once(struct heapspy *heapspy, const struct heapspy_dump_options *options, struct dump *dump)
 {
-	struct heapspy_capture *capture = &dump->public.capture;
 	struct instant instant;
 	struct heapspy_error *error = instant_begin(heapspy, options->max_pause, &instant);
 	if (error)
 		return error;
-	capture->mode = instant_mode(&instant);
-	capture->time = instant.time;
-	capture->pause = instant.report.pause;
+	capture_at(&dump->public.capture, &instant);
 	error = take(heapspy, dump);
 	if (!error && !instant.report.one_instant)
 		dump->reasons[dump->public.incomplete_count++] = NOT_ONE_INSTANT;
@@ -208,11 +201,7 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
 	if (!dump)
 		return error_no_memory();
 	CLEANUP(heapspy_dump_freep) struct heapspy_dump *public = &dump->public;
-	double start = clock_monotonic();
-	uint64_t bytes_read = target_bytes_read(heapspy->target);
-	public->capture.mode = attach_mode(heapspy);
-	public->capture.time = attach_time(heapspy);
-	public->capture.pause = heapspy->pause;
+	capture_begin(&public->capture, heapspy);
 	bool stop = options && options->stop && !attach_is_file(heapspy);
 	dump->wants_tracemalloc = options && options->tracemalloc;
 	CLEANUP(thread_tasks_fini) struct thread_tasks tasks = {0};
@@ -220,16 +209,9 @@ struct heapspy_error *heapspy_dump(struct heapspy *heapspy,
 	dump->tasks = &tasks;
 	if (!error)
 		error = stop ? take_at_once(heapspy, options, dump) : take(heapspy, dump);
-	if (error) {
-		/* What went wrong may only be that the process went. */
-		struct heapspy_error *gone = attach_verify(heapspy);
-		if (!gone)
-			return error;
-		heapspy_error_free(error);
-		return gone;
-	}
-	public->capture.bytes_read = target_bytes_read(heapspy->target) - bytes_read;
-	public->capture.duration = clock_monotonic() - start;
+	if (error)
+		return attach_explain(heapspy, error);
+	capture_end(&public->capture, heapspy);
 	*ret_dump = take_pointer(public);
 	return NULL;
 }

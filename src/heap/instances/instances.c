@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/attach.h"
+#include "heap/capture.h"
 #include "heap/census/census.h"
 #include "heap/instances/picks.h"
-#include "heap/snapshot/instant.h"
 #include "python/dict.h"
 #include "python/gc.h"
 #include "python/object.h"
@@ -297,27 +297,21 @@ static struct heapspy_error *walk(struct heapspy *heapspy, struct search *search
 	public->types = search->types;
 	public->objects = search->objects;
 	public->bytes = search->bytes;
-	public->capture.torn_reads = census->torn;
-	public->capture.coverage =
-	    census->wanted ? (double)census->covered / (double)census->wanted : 1;
+	const char *gap = capture_walked(&public->capture, census);
 	public->incomplete = instances->reasons;
-	if (census->covered < census->wanted)
-		instances->reasons[public->incomplete_count++] =
-		    "a part of the heap is swapped out or could not be read";
+	if (gap)
+		instances->reasons[public->incomplete_count++] = gap;
 	return attach_verify(heapspy);
 }
 
 static struct heapspy_error *walk_at_once(struct heapspy *heapspy, struct search *search,
 					  struct instances *instances)
 {
-	struct heapspy_capture *capture = &instances->public.capture;
 	struct instant instant;
 	struct heapspy_error *error = instant_begin(heapspy, search->options->max_pause, &instant);
 	if (error)
 		return error;
-	capture->mode = instant_mode(&instant);
-	capture->time = instant.time;
-	capture->pause = instant.report.pause;
+	capture_at(&instances->public.capture, &instant);
 	error = walk(heapspy, search, instances);
 	instant_end(&instant);
 	return error;
@@ -350,24 +344,13 @@ struct heapspy_error *heapspy_instances_read(struct heapspy *heapspy,
 	};
 	if (!search.sizes)
 		return error_no_memory();
-	double start = clock_monotonic();
-	uint64_t bytes_read = target_bytes_read(heapspy->target);
-	public->capture.mode = attach_mode(heapspy);
-	public->capture.time = attach_time(heapspy);
-	public->capture.pause = heapspy->pause;
+	capture_begin(&public->capture, heapspy);
 	bool stop = options->stop && !attach_is_file(heapspy);
 	struct heapspy_error *error =
 	    stop ? walk_at_once(heapspy, &search, instances) : walk(heapspy, &search, instances);
-	if (error) {
-		/* What went wrong may only be that the process went. */
-		struct heapspy_error *gone = attach_verify(heapspy);
-		if (!gone)
-			return error;
-		heapspy_error_free(error);
-		return gone;
-	}
-	public->capture.bytes_read = target_bytes_read(heapspy->target) - bytes_read;
-	public->capture.duration = clock_monotonic() - start;
+	if (error)
+		return attach_explain(heapspy, error);
+	capture_end(&public->capture, heapspy);
 	*ret_instances = take_pointer(public);
 	return NULL;
 }

@@ -8,8 +8,8 @@
 #include "heap/attach.h"
 #include "heap/snapshot/about.h"
 #include "heap/snapshot/censor.h"
-#include "heap/snapshot/instant.h"
-#include "heap/snapshot/stop_plan.h"
+#include "heap/instant.h"
+#include "heap/stop_plan.h"
 #include "target/core/write.h"
 
 DEFINE_CLEANUP(struct heapspy_dump *, heapspy_dump_free)
@@ -108,14 +108,8 @@ struct heapspy_error *heapspy_snapshot_write(struct heapspy *heapspy,
 		options->stop && !attach_is_file(heapspy)
 			? take_at_once(heapspy, options, fd, &snapshot)
 			: describe_and_take(heapspy, fd, options->without_text, &snapshot);
-	if (error) {
-		/* What went wrong may only be that the process went. */
-		struct heapspy_error *gone = attach_verify(heapspy);
-		if (!gone)
-			return error;
-		heapspy_error_free(error);
-		return gone;
-	}
+	if (error)
+		return attach_explain(heapspy, error);
 	snapshot.duration = clock_monotonic() - start;
 	*ret_snapshot = snapshot;
 	return NULL;

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/attach.h"
-#include "heap/snapshot/instant.h"
+#include "heap/instant.h"
 #include "heap/stack/reading.h"
 #include "heap/stack/thread_tasks.h"
 #include "heap/stack/tracemalloc_reading.h"
@@ -104,12 +104,7 @@ struct heapspy_error *heapspy_stack_read(struct heapspy *heapspy,
 				: read_now(heapspy, options, &tasks, &stack);
 	if (error) {
 		heapspy_stack_fini(&stack);
-		/* What went wrong may only be that the process went. */
-		struct heapspy_error *gone = attach_verify(heapspy);
-		if (!gone)
-			return error;
-		heapspy_error_free(error);
-		return gone;
+		return attach_explain(heapspy, error);
 	}
 	stack.duration = clock_monotonic() - start;
 	*ret_stack = stack;

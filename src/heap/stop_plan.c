@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/snapshot/stop_plan.h"
+#include "heap/stop_plan.h"
 
 #include <stdlib.h>
 

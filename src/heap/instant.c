@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/snapshot/instant.h"
+#include "heap/instant.h"
 
 #include "base/clock.h"
-#include "heap/snapshot/stop_plan.h"
+#include "heap/stop_plan.h"
 
 static void read_from(struct heapspy *heapspy, struct target *target)
 {
