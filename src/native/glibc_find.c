@@ -19,7 +19,8 @@ static const struct variant {
 #define BIN_PAIRS 127
 #define MAX_ARENAS 4096
 #define MAX_HEAPS 65536
-#define MAX_FAST_CHUNKS (1u << 20)
+#define MAX_FAST_CHUNKS (1u << 22) /* of all arenas together */
+#define LARGEST_FAST 176           /* MAX_FAST_SIZE, and a header: malloc.c */
 #define SIZE_MASK (~UINT64_C(7))
 
 /* Heaps of thread arenas are aligned to this: HEAP_MAX_SIZE. */
@@ -127,7 +128,7 @@ static void add_thread_heaps(struct glibc *glibc, struct peek *peek, const struc
 {
 	uint64_t heap = top & ~(HEAP_ALIGNMENT - 1);
 	uint64_t info_size = arena % HEAP_ALIGNMENT == 32 ? 32 : 48;
-	for (unsigned i = 0; heap && i < MAX_HEAPS; i++) {
+	for (unsigned i = 0; heap && glibc->segment_count < MAX_HEAPS; i++) {
 		bool first = heap == (arena & ~(HEAP_ALIGNMENT - 1));
 		uint64_t start = first ? (arena + variant->size + 15) & ~UINT64_C(15) : heap + info_size;
 		uint64_t size = word(peek, heap + 16);
@@ -140,13 +141,25 @@ static void add_thread_heaps(struct glibc *glibc, struct peek *peek, const struc
 	}
 }
 
-static uint64_t fast_bytes(struct peek *peek, const struct variant *variant, uint64_t arena)
+/* The top of a heap, which ends with it; of one that says otherwise what there is. */
+static uint64_t top_bytes(struct peek *peek, uint64_t top, uint64_t size)
+{
+	const struct mapping *mapping = maps_find(target_maps(peek_target(peek)), top);
+	uint64_t room = mapping ? mapping->end - top : 0;
+	return size < room ? size : room;
+}
+
+static uint64_t fast_bytes(struct peek *peek, const struct variant *variant, uint64_t arena,
+			   unsigned *left)
 {
 	uint64_t bytes = 0;
 	for (unsigned i = 0; variant->fastbins >= 0 && i < FASTBINS; i++) {
 		uint64_t chunk = word(peek, arena + (unsigned)variant->fastbins + 8 * i);
-		for (unsigned j = 0; chunk && j < MAX_FAST_CHUNKS; j++) {
-			bytes += word(peek, chunk + 8) & SIZE_MASK;
+		for (; chunk && *left; --*left) {
+			uint64_t size = word(peek, chunk + 8) & SIZE_MASK;
+			if (size > LARGEST_FAST)
+				break;
+			bytes += size;
 			/* PROTECT_PTR() of 2.32 and later; plain before. */
 			uint64_t link = word(peek, chunk + 16);
 			uint64_t next = link ^ (chunk + 16) >> 12;
@@ -162,6 +175,7 @@ static uint64_t fast_bytes(struct peek *peek, const struct variant *variant, uin
 static bool take_ring(struct glibc *glibc, struct peek *peek, const struct variant *variant, uint64_t main)
 {
 	uint64_t arena = main;
+	unsigned fast_left = MAX_FAST_CHUNKS;
 	do {
 		uint64_t top = word(peek, arena + variant->top);
 		uint64_t top_size = word(peek, top + 8) & SIZE_MASK;
@@ -173,8 +187,8 @@ static bool take_ring(struct glibc *glibc, struct peek *peek, const struct varia
 		else
 			add_thread_heaps(glibc, peek, variant, arena, top);
 		glibc->arena_count++;
-		glibc->top_bytes += top_size;
-		glibc->fast_bytes += fast_bytes(peek, variant, arena);
+		glibc->top_bytes += top_bytes(peek, top, top_size);
+		glibc->fast_bytes += fast_bytes(peek, variant, arena, &fast_left);
 		arena = next;
 	} while (arena != main);
 	return true;

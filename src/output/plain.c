@@ -34,7 +34,10 @@ const char *value_plain(const struct value *value, char space[FORMAT_SIZE])
 	switch (value->kind) {
 	case VALUE_COUNT:
 	case VALUE_BYTES:
-		snprintf(space, FORMAT_SIZE, "%" PRIu64, value->natural);
+		/* More than that nothing can have, whatever a damaged heap says, and many that read
+		 * JSON cannot read it. */
+		snprintf(space, FORMAT_SIZE, "%" PRIu64,
+			 value->natural < INT64_MAX ? value->natural : INT64_MAX);
 		return space;
 	case VALUE_SIGNED:
 	case VALUE_ID:

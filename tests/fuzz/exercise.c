@@ -57,8 +57,11 @@ static void require_json(const char *text, size_t length)
 {
 	json_error_t error;
 	json_t *document = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-	if (!document)
-		fprintf(stderr, "line %d: %s\n", error.line, error.text);
+	if (!document) {
+		size_t at = (size_t)error.position, before = at < 120 ? at : 120;
+		fprintf(stderr, "line %d: %s: %.*s\n", error.line, error.text, (int)before + 20,
+			text + at - before);
+	}
 	REQUIRE(document != NULL);
 	json_decref(document);
 }
