@@ -66,6 +66,13 @@ static struct heapspy_error *refuse(const char *name, const char *why)
 			 why);
 }
 
+/* libdw wants its handler not to return; the one that it has exits with 1. Whoever is
+ * held for us is let go by our end. */
+static _Noreturn void no_memory_for_libdw(void)
+{
+	exit(heapspy_exit_status(HEAPSPY_LIMIT));
+}
+
 static struct heapspy_error *begin(struct elf_file *file, const char *name, Dwarf **ret_debug)
 {
 	const char *fault = find_fault(file);
@@ -74,6 +81,7 @@ static struct heapspy_error *begin(struct elf_file *file, const char *name, Dwar
 	Dwarf *debug = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!debug)
 		return error_from_libdw(HEAPSPY_REFUSED, "no structure layouts from %s", name);
+	dwarf_new_oom_handler(debug, no_memory_for_libdw);
 	*ret_debug = debug;
 	return NULL;
 }

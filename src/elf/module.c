@@ -272,7 +272,8 @@ bool elf_module_section(struct elf_module *module, const char *name, uint64_t *r
 	    header.sh_size > module->end - address)
 		return false;
 	*ret_address = address;
-	*ret_size = header.sh_size;
+	if (ret_size)
+		*ret_size = header.sh_size;
 	return true;
 }
 

@@ -326,10 +326,12 @@ static json_t *parse(struct loader *loader, const char *text, size_t length)
 	if (loader->error)
 		return NULL;
 	json_error_t where;
+	errno = 0;
 	json_t *document = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
 	if (document)
 		return document;
-	if (json_error_code(&where) == json_error_out_of_memory) {
+	/* Of a want of memory jansson says now this, now that. */
+	if (errno == ENOMEM) {
 		no_memory(loader);
 	} else {
 		CLEANUP(freep) char *why = text_from_bytes(where.text, strlen(where.text));

@@ -166,7 +166,13 @@ static void take_line(struct recording_loader *loader, const char *text, size_t 
 		      FILE *lines)
 {
 	json_error_t where;
+	/* Of a want of memory jansson says now this, now that. */
+	errno = 0;
 	json_auto_t *line = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
+	if (!line && errno == ENOMEM) {
+		loader_no_memory(loader);
+		return;
+	}
 	if (!line && !whole && loader->begun)
 		return;
 	if (!line) {

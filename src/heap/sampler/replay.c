@@ -242,11 +242,14 @@ bool heapspy_replay_next(struct heapspy_replay *replay, struct heapspy_replayed 
 	if (replay->trouble[0] || !read_line(replay, &length))
 		return false;
 	json_error_t problem;
+	/* Of a want of memory jansson says now this, now that. */
+	errno = 0;
 	json_t *object = json_loadb(replay->line, length, JSON_REJECT_DUPLICATES, &problem);
+	bool no_memory = !object && errno == ENOMEM;
 	bool good = object && take_line(replay, object, ret_replayed);
 	json_decref(object);
 	if (!good)
-		trouble(replay, "is damaged");
+		trouble(replay, no_memory ? "does not fit into memory" : "is damaged");
 	return good;
 }
 
