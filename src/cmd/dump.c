@@ -110,7 +110,7 @@ static struct heapspy_error *show_instances(const struct options *options)
 	};
 	CLEANUP(page_fini) struct page page = {0};
 	struct heapspy_error *error = page_open(options, "largest", false, &page);
-	if (error)
+	if (error || (!options->without_text && (error = output_make_private(&page.output))))
 		return error;
 	char text[256], what[300];
 	snprintf(what, sizeof(what), "reading %s", target_text(options, text, sizeof(text)));

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <heapspy/snapshot.h>
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -27,9 +25,8 @@ static struct heapspy_error *open_file(const struct options *options, struct out
 				  output.path ?: "standard output");
 		return error_why(error, "it needs a file that can be written in any order");
 	}
-	/* All that the process keeps in its memory is in it. */
-	if (fchmod(fileno(output.stream), S_IRUSR | S_IWUSR) < 0)
-		return error_errno(HEAPSPY_OUTPUT, errno, "cannot write to %s", options->output);
+	if ((error = output_make_private(&output)))
+		return error;
 	*ret_output = output;
 	output = (struct output){.directory = -1};
 	return NULL;

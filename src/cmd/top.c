@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tui/tui.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +10,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/launch.h"
 #include "cmd/page.h"
@@ -21,6 +18,7 @@
 #include "cmd/say.h"
 #include "cmd/target.h"
 #include "cmd/top_files.h"
+#include "output/file.h"
 
 extern const struct command command_top;
 
@@ -40,14 +38,13 @@ struct session {
 	struct heapspy_sampler_options sampling;
 	struct launch *launch; /* NULL: no command was started */
 	struct tui_source source;
-	FILE *record; /* NULL: nothing is recorded */
+	struct output record; /* without a stream: nothing is recorded */
 };
 
 /* Samplers first: they have what the others wait for. */
 static void session_fini(struct session *session)
 {
-	if (session->record)
-		fclose(session->record);
+	output_fini(&session->record);
 	heapspy_replay_free(session->source.replay);
 	heapspy_scout_stop(session->source.scout);
 	heapspy_sampler_stop(session->source.sampler);
@@ -160,21 +157,10 @@ static struct heapspy_error *start_command(struct session *session)
 static struct heapspy_error *open_record(struct session *session)
 {
 	const char *path = session->options->record;
-	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW |
-		    (session->options->force ? O_TRUNC : O_EXCL);
-	CLEANUP(freep) char *safe = path ? text_from_bytes(path, strlen(path)) : NULL;
-	if (!path)
-		return NULL;
-	int file = open(path, flags, 0666);
-	if (file >= 0)
-		session->record = fdopen(file, "w");
-	if (session->record)
-		return NULL;
-	struct heapspy_error *error =
-		error_errno(HEAPSPY_OUTPUT, errno, "cannot write to %s", safe ?: "the file");
-	if (file >= 0)
-		close(file);
-	return error;
+	if (path && strcmp(path, "-") == 0)
+		return error_why(error_new(HEAPSPY_USAGE, "--record needs a FILE"),
+				 "standard output is for what is shown");
+	return path ? output_open_growing(path, session->options->force, &session->record) : NULL;
 }
 
 static struct heapspy_error *start(struct session *session)
@@ -258,6 +244,7 @@ static struct heapspy_error *run(const struct options *options)
 	CLEANUP(session_fini) struct session session = {
 		.options = options,
 		.plain = options->plain || !can_have_screen(),
+		.record = {.directory = -1},
 		.sampling = {
 			.interval = options->interval > 0 ? options->interval : 1,
 			.census_interval = options->census > 0 ? options->census : 10,
@@ -278,7 +265,7 @@ static struct heapspy_error *run(const struct options *options)
 		error = start(&session);
 	if (error)
 		return error;
-	view.record = session.record;
+	view.record = session.record.stream;
 	top_files_init(&files, options->ascii);
 	view.files = &files.files;
 	struct tui_end end;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -107,6 +106,9 @@ static struct heapspy_error *write_view(const struct top_files *files, const cha
 		error = error_new(HEAPSPY_OUTPUT, "cannot write to %s", path);
 		return error_why(error, "it is no regular file");
 	}
+	/* Of single objects it shows what they hold. */
+	if (strcmp(table->view, "objects") == 0 && (error = output_make_private(&output)))
+		return error;
 	CLEANUP(emitter_freep) struct emitter *emitter = new_emitter(files, format, output.stream);
 	if (!emitter)
 		return error_no_memory();
@@ -147,10 +149,7 @@ static struct heapspy_error *open_snapshot(struct top_files *files, const char *
 		error = error_new(HEAPSPY_OUTPUT, "a snapshot cannot be written to %s", path);
 		return error_why(error, "it needs a regular file");
 	}
-	/* All that the process keeps in its memory is in it. */
-	if (fchmod(fileno(files->snapshot.stream), S_IRUSR | S_IWUSR) < 0)
-		return error_errno(HEAPSPY_OUTPUT, errno, "cannot write to %s", path);
-	return NULL;
+	return output_make_private(&files->snapshot);
 }
 
 static enum tui_saved open_file(void *context, const char *path, bool replace, int *ret_fd,

@@ -82,12 +82,24 @@ static int create_unnamed(struct output *output)
 	return fd;
 }
 
-/* With force one that is there is emptied: what replaces it cannot be had whole. */
-static int create_named(const struct output *output)
+/* With force a new file takes the place of the one that is there, which is never opened: it
+ * may be somebody else's, who would read on or has other links to it. */
+static int create_named(struct output *output)
 {
-	int how = output->force ? O_TRUNC : O_EXCL;
-	return openat(output->directory, output->name,
-		      O_WRONLY | O_CREAT | how | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (!output->force)
+		return openat(output->directory, output->name,
+			      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	CLEANUP(closep) int fd = create_hidden(output);
+	if (fd < 0)
+		return -1;
+	int errnum = renameat(output->directory, output->temporary, output->directory,
+			      output->name) < 0 ? errno : 0;
+	if (errnum)
+		unlinkat(output->directory, output->temporary, 0);
+	free(output->temporary);
+	output->temporary = NULL;
+	errno = errnum;
+	return errnum ? -1 : take_fd(&fd);
 }
 
 static struct heapspy_error *split_path(struct output *output)
@@ -296,6 +308,16 @@ struct heapspy_error *output_open_growing(const char *path, bool force,
 					  struct output *ret_output)
 {
 	return open_as(path, force, true, ret_output);
+}
+
+struct heapspy_error *output_make_private(struct output *output)
+{
+	struct stat status;
+	int fd = fileno(output->stream);
+	if (!output->path || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+	    fchmod(fd, S_IRUSR | S_IWUSR) == 0)
+		return NULL;
+	return output_failed(output, errno);
 }
 
 struct heapspy_error *output_flush(struct output *output)

@@ -43,9 +43,13 @@ HEAPSPY_CHECK struct heapspy_error *output_open(const char *path, bool force,
 						struct output *ret_output);
 
 /* The same, for what is to be read while it is written, and after an end that nobody
- * foresaw: a file has its name at once, one that is replaced is emptied. */
+ * foresaw: a file has its name at once. One that is replaced is gone before there is any output. */
 HEAPSPY_CHECK struct heapspy_error *output_open_growing(const char *path, bool force,
 							struct output *ret_output);
+
+/* What is written holds what a process kept in its memory: a file is for its owner alone,
+ * whatever was there and whatever the umask says. */
+HEAPSPY_CHECK struct heapspy_error *output_make_private(struct output *output);
 
 /* Write what is buffered: each reading of a series reaches its reader at once. */
 HEAPSPY_CHECK struct heapspy_error *output_flush(struct output *output);
