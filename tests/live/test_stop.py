@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """dump --stop: one instant, exactly what the target says of itself, and no harm to it.
 
-The parts of stopping, and the ways it can go wrong, are tested in unit/test_target_stop.c. HEAPSPY_TRIES in the
-environment says how often what is random is tried.
+The parts of stopping, and the ways it can go wrong, are tested in unit/test_target_stop.c; how often it can be done in
+test_cycles.py; what becomes of a target whose heapspy is killed in test_kills.py.
 """
 
 from __future__ import annotations
@@ -10,16 +10,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import pathlib
-import random
-import signal
 import subprocess
-import time
 
 import pytest
 import targets
-
-TRIES = int(os.environ.get("HEAPSPY_TRIES", "50"))
 
 PTRACE_SEIZE = 0x4206
 PTRACE_INTERRUPT = 0x4207
@@ -146,45 +140,3 @@ def test_traced_by_another(heapspy, workplace: targets.Workplace, restless: str)
             assert f"process {os.getpid()} " in done.stderr
             targets.assert_agrees(oracle, heapspy.json("dump", oracle.pid, "--limit", 0))
         assert heapspy.run("dump", oracle.pid, "--stop", "--max-pause", "5s").returncode == 0
-
-
-def states_of_threads(pid: int) -> dict[str, str]:
-    """By thread: the letter of its state and how often it ran."""
-    states = {}
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            lines = (task / "status").read_text().splitlines()
-            states[task.name] = next(line.split()[1] for line in lines if line.startswith("State:"))
-            assert "TracerPid:\t0" in lines
-    return states
-
-
-def runs_of_restless(pid: int) -> int:
-    return sum(
-        int(line.split()[1])
-        for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
-        for line in (task / "status").read_text().splitlines()
-        if line.startswith("voluntary_ctxt_switches:")
-    )
-
-
-@pytest.mark.only("debian-3.11", "sid-3.15")
-def test_heapspy_is_killed(heapspy, workplace: targets.Workplace, restless: str) -> None:
-    """At any instant of its life, by a signal that nobody can catch: the target runs on."""
-    with workplace.oracle("--small", "--scale", "200000", "--load", restless) as oracle:
-        begin = time.monotonic()
-        command = [str(heapspy.path), "dump", str(oracle.pid), "--stop", "--max-pause", "5s", "-o", "/dev/null"]
-        assert subprocess.run(command).returncode in (0, 8)
-        lifetime = time.monotonic() - begin
-        instants = random.Random(4711)
-        for _ in range(TRIES):
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(instants.uniform(0, lifetime))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            before, deadline = runs_of_restless(oracle.pid), time.monotonic() + 20
-            while runs_of_restless(oracle.pid) == before:
-                assert time.monotonic() < deadline, states_of_threads(oracle.pid)
-        assert "t" not in states_of_threads(oracle.pid).values()
-        targets.assert_agrees(oracle, heapspy.json("dump", oracle.pid, "--limit", 0))
