@@ -41,6 +41,11 @@ class Heapspy:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
 
+    @functools.cached_property
+    def sanitized(self) -> bool:
+        """It was built with ASan: it is slow, and wants more memory."""
+        return b"__asan_init" in self.path.read_bytes()
+
     def run(self, *arguments: object, **options) -> subprocess.CompletedProcess[str]:
         """Run it to its end. Whatever it was asked, it must not crash."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "timeout": 120, **options}

@@ -52,7 +52,7 @@ class Bench:
 
     def __init__(self, heapspy, directory: pathlib.Path, programs: pathlib.Path) -> None:
         self.heapspy, self.directory, self._programs = heapspy, directory, programs
-        self.sanitized = "asan" in str(heapspy.path)
+        self.sanitized = heapspy.sanitized
 
     def run(self, *arguments: object, **options) -> subprocess.CompletedProcess:
         return self.heapspy.run(*arguments, **options)

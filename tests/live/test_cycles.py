@@ -116,14 +116,13 @@ def stop_by_library(heapspy, directory: pathlib.Path, pid: int, times: int) -> d
 def test_server_does_not_notice(heapspy, workplace: targets.Workplace, tmp_path, request) -> None:
     """Sockets, timers, signals, children, epoll: nothing is lost, nothing fails, nothing stays stopped."""
     cycles = request.config.getoption("--cycles")
-    sanitized = b"__asan_init" in heapspy.path.read_bytes()
     disturbed = built(workplace.directory, "disturbed.so", "-shared", "-fPIC", "-pthread")
     with workplace.start("server.py", workplace.as_target_sees(disturbed), ready=False) as target:
         port = int(target.read_line())
         target.wait_until_ready()
         with load_on(port, target.pid) as (clients, sender):
-            stopped = stop_by_commands(heapspy, target.pid, cycles if sanitized else cycles // 10)
-            library = {} if sanitized else stop_by_library(heapspy, tmp_path, target.pid, cycles - cycles // 10)
+            stopped = stop_by_commands(heapspy, target.pid, cycles if heapspy.sanitized else cycles // 10)
+            library = {} if heapspy.sanitized else stop_by_library(heapspy, tmp_path, target.pid, cycles - cycles // 10)
         assert all(letter not in "tT" and not tracer for letter, tracer in state_of(target.pid).values())
         target.process.stdin.close()
         told = json.loads(target.read_line())

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import shutil
 import subprocess
 
@@ -24,7 +23,7 @@ VALGRIND = [
 def valgrind(heapspy) -> list[str]:
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is not here")
-    if b"__asan_init" in pathlib.Path(heapspy.path).read_bytes():
+    if heapspy.sanitized:
         pytest.skip("a program with sanitizers does not run under valgrind")
     # It makes code, which the sandbox forbids.
     return [*VALGRIND, str(heapspy.path), "--no-sandbox"]

@@ -31,11 +31,6 @@ WATCHED = (
 REQUESTS = {"PTRACE_SEIZE", "PTRACE_INTERRUPT", "PTRACE_DETACH", "PTRACE_GETREGSET"}
 
 
-@pytest.fixture
-def is_sanitized(heapspy) -> bool:
-    return b"__asan_init" in pathlib.Path(heapspy.path).read_bytes()
-
-
 @pytest.fixture(scope="module")
 def moving(workplace: targets.Workplace):
     """One whose threads have to be stopped, for they never rest."""
@@ -116,7 +111,7 @@ def test_what_is_forbidden(line: str) -> None:
 
 
 @SOME
-def test_strace(heapspy, moving: targets.Oracle, tmp_path: pathlib.Path, is_sanitized: bool) -> None:
+def test_strace(heapspy, moving: targets.Oracle, tmp_path: pathlib.Path) -> None:
     if not shutil.which("strace"):
         pytest.fail("strace is not here")
     log, stopped = tmp_path / "log", False
@@ -136,7 +131,7 @@ def test_strace(heapspy, moving: targets.Oracle, tmp_path: pathlib.Path, is_sani
         if not {"--stop", "--native"} & set(command):
             assert "ptrace(" not in log.read_text(), name
         stopped |= "ptrace(PTRACE_DETACH" in log.read_text()
-        assert not any(line.startswith(f"{main} ") and " ptrace(" in line for line in lines) or is_sanitized, name
+        assert not any(line.startswith(f"{main} ") and " ptrace(" in line for line in lines) or heapspy.sanitized, name
         # What it opens for writing is open before.
         behind = [line for line in lines[filtered[0] :] if line.startswith(f"{main} ")]
         assert not any(re.search("O_(WRONLY|RDWR|CREAT)", line) for line in behind), name
