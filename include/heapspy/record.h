@@ -86,7 +86,8 @@ struct heapspy_record_options {
 	double duration;  /* seconds; 0: until it is ended */
 	double rate;      /* samples a second; 0: 100; negative: none */
 	double census;    /* seconds between censuses; 0: 10; negative: none */
-	bool native;      /* frames of C as well */
+	bool native;      /* frames of C as well: of growth, where its event has registers and a
+	                     stack; those of samples would take a stop */
 	int stop_fd;      /* readable: it is to end; -1: there is none */
 };
 
@@ -107,12 +108,14 @@ struct heapspy_record_entry {
 		} recording;
 		struct {
 			uint32_t id;
-			const struct heapspy_frame *frame;
+			const struct heapspy_frame *frame; /* of C, without a function: `offset`
+			                                      is that in the module */
 		} frame;
 		struct {
 			uint32_t id;
 			const uint32_t *frames; /* newest first */
 			size_t count;           /* 0: no Python ran */
+			bool cut;               /* older ones are missing, of C */
 		} stack;
 		struct {
 			enum heapspy_record_counter counter;

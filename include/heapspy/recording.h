@@ -65,6 +65,7 @@ struct heapspy_recorded_source {
 struct heapspy_recorded_stack {
 	const uint32_t *frames; /* indices, newest first */
 	size_t count;           /* 0: no code was seen */
+	bool cut;               /* older ones are missing, of C */
 };
 
 struct heapspy_recorded_thread {

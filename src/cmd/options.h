@@ -57,10 +57,7 @@ struct command;
 	  "as epoll_wait) are left alone.")                                                    \
 	X(NATIVE, 0, "native", NULL, "frames of C too",                                        \
 	  "The functions of the program and its libraries, where they are in the stack: "      \
-	  "in place of those that execute Python stand the frames of Python. Threads that "    \
-	  "Python does not know are shown too. Without --stop a thread that waits is not "     \
-	  "disturbed; another one is held while its stack is copied, by itself and no longer " \
-	  "than --max-pause.")                                                                 \
+	  "in place of those that execute Python stand the frames of Python.")                 \
 	X(MAX_PAUSE, 0, "max-pause", "DURATION", "stop for at most so long",                   \
 	  "250ms unless it is given. If it looks as if that were not enough the process is "   \
 	  "not stopped at all; if it turns out not to be, it is let go: exit status 6.")       \

@@ -150,6 +150,7 @@ static struct heapspy_error *record(const struct options *options, struct heapsp
 		.duration = options->duration,
 		.rate = options->rate,
 		.census = options->census,
+		.native = options->native,
 		.stop_fd = signals,
 	};
 	struct heapspy_error *error = heapspy_record(heapspy, &how, take, writing);
@@ -193,7 +194,8 @@ static struct heapspy_error *run_in(const struct options *options, struct launch
 		return error;
 	error = record(options, heapspy, writing, &interrupted);
 	if (launch)
-		*options->status = launch_end(launch, interrupted, !interrupted && !options->duration);
+		*options->status = launch_end(launch, interrupted,
+					      writing->reason == HEAPSPY_RECORD_EXITED);
 	if (!error)
 		error = output_finish(&writing->output);
 	if (!error)
@@ -246,12 +248,17 @@ const struct command command_record = {
 		"made and not kept. Censuses: objects by type. A timeline of totals, every second. "
 		"What was not to be had is said in the first line and at the end, with the "
 		"reason.\n\n"
+		"With --native growth is charged to the functions of C, too, between those of Python as "
+		"heapspy stack --native shows them: from the registers and the piece of the stack, "
+		"16 KiB, that a watchpoint delivers, and without a stop. Of a deeper stack the rest is "
+		"read as it is then; one that has changed by then is marked as cut. Samples have frames "
+		"of Python alone.\n\n"
 		"It ends after --duration, with Ctrl-C, or with the process: all of that is exit "
 		"status 0, and what was recorded is kept. After -- it starts a command and records "
 		"that from its start; the command ends when heapspy does, and if it ends before, "
 		"its exit status is that of heapspy.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(DURATION) | OPTION(RATE) | OPTION(CENSUS) |
-		   OPTION(COMMAND_OUTPUT) | OPTION(OUTPUT) | OPTION(FORCE),
+		   OPTION(NATIVE) | OPTION(COMMAND_OUTPUT) | OPTION(OUTPUT) | OPTION(FORCE),
 	.takes_command = true,
 	.takes = {OPTION_PID},
 	.take_count = 1,
@@ -259,6 +266,7 @@ const struct command command_record = {
 	.examples =
 		(const struct example[]){
 			{"record 4711 -d 60s -o grown.ndjson", "a minute of process 4711"},
+			{"record 4711 -d 60s -o grown.ndjson --native", "and which functions of C"},
 			{"record -o grown.ndjson -- python3 app.py", "a program, from its start to its end"},
 			{"record 4711 -d 5m -o grown.ndjson --census 1m", "with fewer censuses"},
 			{0},

@@ -48,7 +48,9 @@ const struct command command_stack = {
 		"The process is not stopped. A stack that changes while it is read is read again; "
 		"where it never stays the same for long enough it is marked as torn. With --stop "
 		"all stacks are of one instant. With --native the frames of C stand between "
-		"those of Python.",
+		"those of Python, and threads that Python does not know are shown too: a thread that "
+		"waits is not disturbed; another one is held while its stack is copied, by itself and "
+		"no longer than --max-pause.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(NATIVE) |
 		   OPTION(MAX_PAUSE) | OPTION(TRACEMALLOC) | OPTIONS_OUTPUT,
 	.takes = {OPTION_PID},

@@ -182,16 +182,16 @@ const struct native_name *unwind_tail_calls(struct unwinder *unwinder,
 	uint64_t within = callee->pc - callee->is_call;
 	struct native_module *to = modules_find(unwinder, within);
 	struct native_module *from = modules_find(unwinder, caller->pc - 1);
-	uint64_t goal = to ? start_of(to, within) : 0;
-	if (!goal || !from || !from->elf)
+	if (!to || !from || !from->elf)
 		return NULL;
 	struct native_names *names =
-		names_at(&from->tails, caller->pc * UINT64_C(0x9e3779b97f4a7c15) ^ goal);
+		names_at(&from->tails, caller->pc * UINT64_C(0x9e3779b97f4a7c15) ^ within);
 	if (!names)
 		return NULL;
 	if (!names->items) {
 		uint64_t key = names->key, sites[LONGEST];
-		size_t count = find(unwinder, from, caller->pc, to, goal, sites);
+		uint64_t goal = start_of(to, within);
+		size_t count = goal ? find(unwinder, from, caller->pc, to, goal, sites) : 0;
 		struct native_names found = {.key = key};
 		name_them(unwinder, sites, count, &found);
 		/* The table may have moved meanwhile. */

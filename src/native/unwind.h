@@ -78,6 +78,7 @@ struct native_name {
 	const char *function; /* NULL: no symbol says; sanitised, as all texts here */
 	const char *module;   /* path of its file as the target sees it; NULL: in none */
 	uint64_t offset;      /* of the address from where the function begins; 0: not known */
+	uint64_t module_offset; /* of it in the file, as its symbols count; 0: not known */
 	const char *file;     /* of the source; NULL: no debug information */
 	int line;             /* 0: not known */
 	bool inlined;         /* put in line into the next one */

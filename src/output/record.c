@@ -49,6 +49,8 @@ static void emit_frame(struct emitter *emitter, const struct heapspy_record_entr
 	if (frame->native) {
 		emit_flag(emitter, "native", NULL, true, "", "");
 		emit_text(emitter, "module", NULL, frame->module);
+		if (frame->offset)
+			emit_count(emitter, "offset", NULL, frame->offset);
 	}
 }
 
@@ -58,7 +60,7 @@ static void write_stack(FILE *stream, const struct heapspy_record_entry *entry)
 	fprintf(stream, "{\"type\":\"stack\",\"id\":%u,\"frames\":[", entry->stack.id);
 	for (size_t i = 0; i < entry->stack.count; i++)
 		fprintf(stream, "%s%u", i ? "," : "", entry->stack.frames[i]);
-	fputs("]}\n", stream);
+	fputs(entry->stack.cut ? "],\"cut\":true}\n" : "]}\n", stream);
 }
 
 static void emit_thread_of(struct emitter *emitter, pid_t tid, const char *thread)

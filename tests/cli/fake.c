@@ -584,6 +584,9 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 	const uint32_t frames[] = {0};
 	struct heapspy_frame frame = {
 		.function = hostile ? HOSTILE : "app.load", .file = "app.py", .line = 12};
+	struct heapspy_frame unnamed = {
+		.native = true, .module = "/lib/app.so", .offset = 0x1234, .line = HEAPSPY_NO_LINE};
+	const uint32_t mixed[] = {1, 0};
 	struct heapspy_type types[] = {
 		{.name = hostile ? HOSTILE : "dict", .objects = 10, .bytes = 640}};
 	struct heapspy_dump dump = {
@@ -593,12 +596,15 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 		 .recording = {.started_at = NOON, .target = &heapspy->target,
 			       .python = &heapspy->python, .rate = options->rate,
 			       .census = options->census, .duration = options->duration,
+			       .native = options->native,
 			       .sources = {{.available = heapspy->target.pid != PID_UNKNOWN,
 					    .why = heapspy->target.pid == PID_UNKNOWN
 							   ? "the kernel refuses" : NULL},
 					   {.available = true}, {.available = true}, {.available = true}}}},
 		{.kind = HEAPSPY_RECORD_FRAME, .frame = {0, &frame}},
-		{.kind = HEAPSPY_RECORD_STACK, .stack = {0, frames, 1}},
+		{.kind = HEAPSPY_RECORD_STACK, .stack = {0, frames, 1, false}},
+		{.kind = HEAPSPY_RECORD_FRAME, .frame = {1, &unnamed}},
+		{.kind = HEAPSPY_RECORD_STACK, .stack = {1, mixed, 2, true}},
 		{.kind = HEAPSPY_RECORD_GROWTH, .time = 0.5,
 		 .growth = {HEAPSPY_RECORD_ARENAS, 1 << 20, 7, "MainThread", 0, HEAPSPY_NO_STACK}},
 		{.kind = HEAPSPY_RECORD_GROWTH, .time = 0.75,
@@ -612,6 +618,10 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 		 .end = {options->duration > 0 ? HEAPSPY_RECORD_DURATION : HEAPSPY_RECORD_INTERRUPTED, 2, NULL}},
 	};
 	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++) {
+		if (!options->native && (entries[i].kind == HEAPSPY_RECORD_FRAME ||
+					 entries[i].kind == HEAPSPY_RECORD_STACK) &&
+		    entries[i].frame.id > 0)
+			continue;
 		bool last = entries[i].kind == HEAPSPY_RECORD_END;
 		struct pollfd stop = {.fd = options->stop_fd, .events = POLLIN};
 		if (last && heapspy->target.pid == PID_SLOW)

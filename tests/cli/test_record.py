@@ -39,6 +39,14 @@ def test_options_reach_the_library(fake, heapspy):
     assert out.stderr == ""
 
 
+def test_native(fake, heapspy):
+    """A frame of C without a symbol has its place in its file; a stack that is cut says so."""
+    lines = recorded(heapspy, fake.run("record", 1, "-d", "5", "--native", "-o", "-", "-q").stdout)
+    assert lines[0]["options"]["native"] is True
+    assert lines[3] == {"type": "frame", "id": 1, "native": True, "module": "/lib/app.so", "offset": 0x1234}
+    assert lines[4] == {"type": "stack", "id": 1, "frames": [1, 0], "cut": True}
+
+
 def test_hostile_names(fake, heapspy):
     out = fake.run("record", 3, "-d", "5", "-o", "-", "-q").stdout
     assert len(recorded(heapspy, out)) == 9

@@ -187,6 +187,31 @@ def test_c_code_is_charged_to_the_line_that_called_it(files):
     assert "no code was seen" in files.table(made, "--limit", 0)
 
 
+def test_stacks_with_c_code(files):
+    """What no symbol names is where it is in its file; of a long stack all that is Python's is shown; a cut one says so."""
+    made = Recording()
+    unnamed = len(made.frames)
+    made.lines.append({"type": "frame", "id": unnamed, "native": True, "module": "/lib/stripped.so", "offset": 0x1234})
+    made.frames[("stripped", unnamed)] = unnamed
+    python = [(f"call_{number}", "/srv/app/deep.py", number + 1) for number in range(6)]
+    native = [(f"c_{number}", None, None, "/lib/app.so") for number in range(24)]
+    mixed = [frame for number, frame in enumerate(python) for frame in (*native[4 * number : 4 * number + 4], frame)]
+    ids = [unnamed, *map(made.frame, mixed)]
+    for number, more in enumerate([{}, {"cut": True}]):
+        made.lines.append({"type": "stack", "id": number, "frames": ids, **more})
+        made.lines.append({"type": "growth", "time": 1, "counter": "heap", "bytes": 100 - number, "tid": 1, "stack": number})
+    made.end(2)
+    stacks = files.json(made)["stacks"]
+    assert [(stack["kept"], stack["cut"]) for stack in stacks] == [(100, False), (99, True)]
+    assert stacks[0]["frames"][0] == {"function": "stripped.so+0x1234", "native": True, "module": "/lib/stripped.so"}
+    assert [frame["function"] for frame in stacks[1]["frames"][1:]] == [frame[0] for frame in mixed]
+    text = files.table(made)
+    assert text.count("cut: older frames of C are missing") == 1
+    shown = [line.split()[0] for line in text.partition("FUNCTION")[2].partition("stack ")[0].splitlines() if line.strip()]
+    assert [name for name in shown if name.startswith("call_")] == [f"call_{number}" for number in range(6)]
+    assert "stripped.so+0x1234" in shown and "c_23" not in shown and shown.count("(4") == 4
+
+
 def test_without_growth_events_samples_tell(files):
     made = Recording(
         sources=[{"source": "growth", "available": False, "why": "perf_event_paranoid is 3"}]

@@ -206,6 +206,137 @@ def test_duration(heapspy, workplace, tmp_path):
     assert 0.3 <= lines.of("end")[0]["time"] < 10
 
 
+# ---- frames of C -----------------------------------------------------------------------------------
+
+# From the function of C that kept it to the first of Python, among those that the program has.
+CHAINS = {
+    "blocks": ["keep_blocks", "pass_on", "grow_blocks", "blocks", "grow"],
+    "chunks": ["keep_chunks", "pass_on", "grow_chunks", "in_between", "call_back", "chunks", "grow"],
+    "mapped": ["keep_mapped", "pass_on", "grow_mapped", "<lambda>", "mapped", "grow"],
+    "hidden": ["keep_hidden", "pass_on", "grow_hidden", "hidden", "grow"],
+}
+OURS = {name for chain in CHAINS.values() for name in chain} - {"<lambda>"}
+
+
+def keeping(workplace: targets.Workplace, *flags: str) -> tuple[pathlib.Path, str]:
+    """programs/keeping.c as a library, and what targets call it."""
+    library = workplace.directory / f"keeping{''.join(flags)}.so"
+    source = targets.PROGRAMS / "keeping.c"
+    if not library.exists():
+        subprocess.run(["cc", "-O", *flags, "-shared", "-fPIC", "-o", library, source], check=True)
+    return library, workplace.as_target_sees(library)
+
+
+def short(frame: dict) -> str:
+    return frame.get("function", "?").rpartition(".")[2]
+
+
+def chain(frames: list[dict]) -> list[str]:
+    """The functions of the program that are in a stack, down to grow(); others of C are left out."""
+    names = [short(frame) for frame in frames if not frame.get("native") or short(frame) in OURS]
+    return names[: names.index("grow") + 1] if "grow" in names else names
+
+
+def chains_of_growth(lines: Recording, of_c: bool) -> collections.Counter[str]:
+    """Bytes by the place whose chain of functions is in the stack; `of_c`: without those of Python."""
+    found: collections.Counter[str] = collections.Counter()
+    for line in lines.of("growth"):
+        frames = lines.stacks[line.get("of", line["stack"]) if line["bytes"] < 0 else line["stack"]]
+        place = "elsewhere"
+        for name, functions in CHAINS.items():
+            native = [function for function in functions if function.startswith(("keep_", "pass_", "grow_", "call_"))]
+            if ([short(f) for f in frames if f.get("native") and short(f) in OURS] == native) if of_c else chain(frames) == functions:
+                place = name
+        found[place] += line["bytes"]
+    return found
+
+
+def assert_mixed(lines: Recording, truth: dict[str, int]) -> None:
+    """What each function of C kept, by what an event delivers, and nearly always with the functions of Python that are
+    there; where a thread has gone on before its frames are read, they may be others."""
+    found = chains_of_growth(lines, of_c=True)
+    assert sum(found[name] for name in CHAINS) >= 0.9 * sum(truth.values()), describe(truth, found)
+    for name in CHAINS:
+        # Who keeps what the heap got is drawn by lot, which takes longer than this runs.
+        allowed = 30 if name in ("blocks", "hidden") else 8
+        assert abs(shares(found).get(name, 0) - shares(truth)[name]) <= allowed, describe(truth, found)
+    found = chains_of_growth(lines, of_c=False)
+    assert sum(found[name] for name in CHAINS) >= 0.5 * sum(truth.values()), describe(truth, found)
+
+
+def test_native(heapspy, workplace, tmp_path):
+    """Functions of C, between those of Python that call them and are called by them."""
+    _, library = keeping(workplace, "-g")
+    path = tmp_path / "grown"
+    with workplace.start("keeping.py", library, "1.5", "60") as target:
+        with recording(heapspy, target.pid, path, "--native"):
+            truth = grow(target)
+    lines = Recording(heapspy, path)
+    first = lines.of("recording")[0]
+    assert first["options"]["native"] and "Python only" in first["sources"][1]["why"]
+    assert_mixed(lines, truth)
+    assert not any(frame.get("native") for line in lines.of("sample") for frame in lines.stacks[line["stack"]])
+    places = {
+        (os.path.basename(frame["file"]), os.path.basename(frame["module"]))
+        for frame in lines.frames.values()
+        if frame.get("native") and short(frame) in OURS
+    }
+    assert places == {("keeping.c", os.path.basename(library))}
+    report = json.loads(heapspy.run("report", path, "--json").stdout)
+    of_c = chains_of_growth(lines, of_c=True)
+    for name in CHAINS:
+        kept = sum(stack["kept"] for stack in report["stacks"] if f"keep_{name}" in map(short, stack["frames"]))
+        assert kept == pytest.approx(of_c[name], rel=0.1)
+    folded = heapspy.run("report", path, "--format", "folded").stdout
+    assert any("grow (" in line and "blocks (" in line and "pass_on (" in line for line in folded.splitlines())
+
+
+@pytest.mark.only("debian-3.11")
+def test_native_stripped(heapspy, workplace, tmp_path):
+    """A function that no symbol names: where it is in its file, as the symbols of a copy count that were left."""
+    whole, _ = keeping(workplace, "-g")
+    _, library = keeping(workplace, "-s")
+    names = subprocess.run(["nm", "-S", whole], capture_output=True, text=True, check=True).stdout
+    start, size = next((int(words[0], 16), int(words[1], 16)) for words in map(str.split, names.splitlines()) if words[-1] == "keep_hidden")
+    path = tmp_path / "grown"
+    with workplace.start("keeping.py", library, "1", "40") as target:
+        with recording(heapspy, target.pid, path, "--native"):
+            grow(target)
+    lines = Recording(heapspy, path)
+    found: collections.Counter[bool] = collections.Counter()
+    for line in lines.of("growth"):
+        frames = lines.stacks[line["stack"]]
+        names = [short(frame) for frame in frames]
+        if "grow_hidden" not in names or line["bytes"] < 0:
+            continue
+        callee = frames[names.index("pass_on") - 1]
+        assert "function" not in callee and callee["module"].endswith("keeping-s.so")
+        found[start < callee["offset"] <= start + size] += line["bytes"]
+    assert found[True] and not found[False], [[short(frame) for frame in frames[:6]] for frames in lines.stacks.values()]
+    folded = heapspy.run("report", path, "--format", "folded").stdout
+    assert "pass_on (" in folded and ";keeping-s.so+0x" in folded
+
+
+@pytest.mark.only("pyenv-3.9", "sid-3.15")
+def test_native_deep(heapspy, workplace, tmp_path):
+    """A stack that is larger than what a watchpoint delivers is there to its end, or marked."""
+    path = tmp_path / "grown"
+    _, library = keeping(workplace, "-g")
+    with workplace.start("keeping.py", library, "1", "40", "150") as target:
+        with recording(heapspy, target.pid, path, "--native"):
+            truth = grow(target)
+    lines = Recording(heapspy, path)
+    cut = {line["id"] for line in lines.of("stack") if line.get("cut")}
+    deep = [line for line in lines.of("growth") if any(short(frame) == "pass_on" for frame in lines.stacks[line["stack"]])]
+    whole = 0
+    for line in deep:
+        names = [short(frame) for frame in lines.stacks[line["stack"]]]
+        whole += line["bytes"] if names.count("deeper") == 151 else 0
+        # Behind those of C that are missing come those of Python that they would be among.
+        assert names[-1] == ("<module>" if line["stack"] in cut else "_start"), names
+    assert whole > 0.5 * sum(truth.values())
+
+
 # ---- perf ------------------------------------------------------------------------------------------
 
 PERF_EVENT_OPEN = 298  # x86-64

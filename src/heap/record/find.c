@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "heap/record/growth_private.h"
 
-enum { STACK_BYTES = 8192, NATIVE_STACK_BYTES = 32768, MAX_THREAD_ARENAS = 1024, NEAR_BYTES = 64 };
+enum { STACK_BYTES = 8192, NATIVE_STACK_BYTES = 16384, MAX_THREAD_ARENAS = 1024, NEAR_BYTES = 64 };
 
 static struct record_counter *add_counter(struct record_growth *growth,
 					  enum heapspy_record_counter kind, uint64_t address,

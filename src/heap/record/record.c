@@ -234,7 +234,10 @@ static void tell_beginning(struct run *run, double started_at, const char *growt
 	sources[HEAPSPY_RECORD_WATCHED].available = record_growth_works(run->growth);
 	sources[HEAPSPY_RECORD_WATCHED].why = growth_why;
 	sources[HEAPSPY_RECORD_SAMPLED].available = options->rate > 0;
-	sources[HEAPSPY_RECORD_SAMPLED].why = options->rate > 0 ? NULL : "not asked for";
+	sources[HEAPSPY_RECORD_SAMPLED].why =
+		options->rate <= 0 ? "not asked for"
+		: options->native  ? "frames of Python only: those of C would take a stop"
+				   : NULL;
 	sources[HEAPSPY_RECORD_CENSUSES].available = run->sampler && options->census > 0;
 	sources[HEAPSPY_RECORD_CENSUSES].why =
 		sampler_why ?: options->census > 0 ? NULL : "not asked for";

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap/recording/private.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +50,20 @@ static bool take_id(struct recording_loader *loader, const json_t *line, uint32_
 	       loader_room(loader, ids, sizeof(**ids), count, space, most, what);
 }
 
+/* "libfoo.so+0x1234" */
+static const char *take_unnamed(struct recording_loader *loader, const char *module, int64_t offset)
+{
+	const char *slash = module ? strrchr(module, '/') : NULL;
+	CLEANUP(freep) char *text = NULL;
+	if (!module || !offset)
+		return loader_text(loader, "?", 1);
+	if (asprintf(&text, "%s+0x%" PRIx64, slash ? slash + 1 : module, (uint64_t)offset) >= 0)
+		return loader_text(loader, text, strlen(text));
+	text = NULL;
+	loader_no_memory(loader);
+	return NULL;
+}
+
 static void take_frame(struct recording_loader *loader, const json_t *line)
 {
 	static const int64_t no_line = HEAPSPY_NO_LINE;
@@ -57,8 +73,9 @@ static void take_frame(struct recording_loader *loader, const json_t *line)
 		.file = take_text(loader, line, "file", false),
 		.module = take_text(loader, line, "module", false),
 	};
+	int64_t offset = take_integer(loader, line, "offset", 0, &zero);
 	if (!frame.function) /* of a frame of C that has no symbol */
-		frame.function = loader_text(loader, "?", 1);
+		frame.function = take_unnamed(loader, frame.module, offset);
 	int64_t number = take_integer(loader, line, "line", HEAPSPY_NO_LINE, &no_line);
 	frame.line = number <= INT32_MAX ? (int32_t)number : HEAPSPY_NO_LINE;
 	if (!take_id(loader, line, &loader->frame_ids, loader->frame_id_count,
@@ -92,7 +109,11 @@ static void take_stack(struct recording_loader *loader, const json_t *line)
 		}
 		frames[i] = loader->frame_ids[id];
 	}
-	uint32_t index = loader_stack(loader, frames, count);
+	struct heapspy_recorded_stack stack = {
+		.frames = frames, .count = count, .cut = take_flag(loader, line, "cut")};
+	if (loader->error)
+		return;
+	uint32_t index = loader_stack(loader, &stack);
 	if (index != UINT32_MAX)
 		loader->stack_ids[loader->stack_id_count++] = index;
 }

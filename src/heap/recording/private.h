@@ -76,7 +76,8 @@ bool loader_room(struct recording_loader *loader, void *items, size_t size, size
  * error is set. Of texts, the text, made safe. */
 const char *loader_text(struct recording_loader *loader, const char *bytes, size_t length);
 uint32_t loader_frame(struct recording_loader *loader, const struct heapspy_frame *frame);
-uint32_t loader_stack(struct recording_loader *loader, const uint32_t *frames, size_t count);
+/* The frames are copied. */
+uint32_t loader_stack(struct recording_loader *loader, const struct heapspy_recorded_stack *stack);
 uint32_t loader_thread(struct recording_loader *loader, int64_t tid, const char *name);
 uint32_t loader_type(struct recording_loader *loader, const char *name);
 

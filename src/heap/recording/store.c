@@ -173,19 +173,19 @@ static bool same_stack(const void *things, uint32_t at, const void *sought)
 {
 	const struct recording_loader *loader = things;
 	const struct heapspy_recorded_stack *left = &loader->recording->stacks[at], *right = sought;
-	return left->count == right->count &&
+	return left->count == right->count && left->cut == right->cut &&
 	       (left->count == 0 ||
 		memcmp(loader->store->stack_frames + loader->stack_starts[at], right->frames,
 		       left->count * sizeof(*right->frames)) == 0);
 }
 
-uint32_t loader_stack(struct recording_loader *loader, const uint32_t *frames, size_t count)
+uint32_t loader_stack(struct recording_loader *loader, const struct heapspy_recorded_stack *stack)
 {
 	struct heapspy_recording *recording = loader->recording;
 	struct recording_store *store = loader->store;
-	struct heapspy_recorded_stack stack = {frames, count};
-	uint64_t hash = index_hash(frames, count * sizeof(*frames), 2);
-	uint32_t at = index_find(&loader->stacks, hash, same_stack, loader, &stack);
+	size_t count = stack->count;
+	uint64_t hash = index_hash(stack->frames, count * sizeof(*stack->frames), 2);
+	uint32_t at = index_find(&loader->stacks, hash, same_stack, loader, stack);
 	if (at != UINT32_MAX)
 		return at;
 	size_t stacks = recording->stack_count;
@@ -200,13 +200,14 @@ uint32_t loader_stack(struct recording_loader *loader, const uint32_t *frames, s
 				 store->stack_frame_count, &loader->stack_frame_space,
 				 MOST_STACK_FRAMES, "frames in its stacks"))
 			return UINT32_MAX;
-		store->stack_frames[store->stack_frame_count++] = frames[i];
+		store->stack_frames[store->stack_frame_count++] = stack->frames[i];
 	}
 	if (!index_add(&loader->stacks, hash, (uint32_t)stacks)) {
 		loader_no_memory(loader);
 		return UINT32_MAX;
 	}
-	recording->stacks[stacks] = (struct heapspy_recorded_stack){.count = count};
+	recording->stacks[stacks] = (struct heapspy_recorded_stack){
+		.count = count, .cut = stack->cut};
 	loader->stack_starts[stacks] = start;
 	recording->stack_count++;
 	return (uint32_t)stacks;

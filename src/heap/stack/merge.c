@@ -12,6 +12,8 @@ struct merge {
 	struct unwinder *unwinder;
 	const struct native_frame *native;
 	size_t native_count;
+	bool native_cut;
+	struct run_places *places; /* NULL: none are known */
 	const struct frame_list *python;
 	struct merged_stack *stack;
 	size_t next_frame; /* of Python, that is not in the stack yet */
@@ -43,13 +45,25 @@ static bool is_evaluator(const struct native_name *name)
 	       strncmp(name->function, evaluator, sizeof(evaluator) - 1) == 0;
 }
 
-static bool is_run(struct merge *merge, size_t index)
+static size_t slot_of(uint64_t pc)
+{
+	return pc * UINT64_C(0x9e3779b97f4a7c15) >> 55; /* of 512 */
+}
+
+bool stack_is_run(struct unwinder *unwinder, const struct run_places *places,
+		  const struct native_frame *frame)
 {
 	size_t count;
-	const struct native_frame *frame = &merge->native[index];
+	if (places && places->pcs[slot_of(frame->pc)] == frame->pc)
+		return true;
 	const struct native_name *names =
-		unwind_name(merge->unwinder, frame->pc, frame->is_call, &count);
+		unwind_name(unwinder, frame->pc, frame->is_call, &count);
 	return is_evaluator(&names[count - 1]);
+}
+
+static bool is_run(const struct merge *merge, size_t index)
+{
+	return stack_is_run(merge->unwinder, merge->places, &merge->native[index]);
 }
 
 /* ---- which frame of C is which run -------------------------------------------- */
@@ -63,34 +77,54 @@ static size_t find_anchor(const struct merge *merge, uint64_t anchor, size_t fir
 	return merge->native_count;
 }
 
-/* By name, and from the oldest on: a run that just begins or ends may be without a frame
- * of Python yet, or any more. */
-static void match_by_name(struct merge *merge, size_t *places)
-{
-	size_t run = merge->python->run_count;
-	for (size_t i = merge->native_count; i > 0 && run > 0; i--)
-		if (is_run(merge, i - 1))
-			places[--run] = i - 1;
-}
-
-static void match(struct merge *merge, size_t *places)
+static size_t match_by_anchor(const struct merge *merge, size_t *places)
 {
 	const struct frame_list *python = merge->python;
-	bool anchored = false;
+	size_t first = 0, found = 0;
 	for (size_t run = 0; run < python->run_count; run++) {
-		places[run] = merge->native_count;
-		anchored |= python->runs[run].anchor != 0;
+		uint64_t anchor = python->runs[run].anchor;
+		places[run] = anchor ? find_anchor(merge, anchor, first) : merge->native_count;
+		if (places[run] == merge->native_count)
+			continue;
+		uint64_t pc = merge->native[places[run]].pc;
+		if (merge->places)
+			merge->places->pcs[slot_of(pc)] = pc;
+		first = places[run] + 1;
+		found++;
 	}
-	if (!anchored) {
-		match_by_name(merge, places);
+	return found;
+}
+
+/* Runs from `first` to `end`, by the names of the frames of C that are between their
+ * neighbours. From the oldest on: a run that just begins or ends may be without a frame
+ * of Python yet, or any more. */
+static void match_by_name(const struct merge *merge, size_t *places, size_t first, size_t end)
+{
+	size_t newest = first > 0 ? places[first - 1] + 1 : 0;
+	size_t oldest = end < merge->python->run_count ? places[end] : merge->native_count;
+	if (end == merge->python->run_count && merge->native_cut) {
+		/* The oldest are not there. */
+		for (size_t i = newest; i < oldest && first < end; i++)
+			if (is_run(merge, i))
+				places[first++] = i;
 		return;
 	}
-	size_t first = 0;
-	for (size_t run = 0; run < python->run_count; run++) {
-		size_t place = find_anchor(merge, python->runs[run].anchor, first);
-		places[run] = place;
-		if (place < merge->native_count)
-			first = place + 1;
+	for (size_t i = oldest; i > newest && end > first; i--)
+		if (is_run(merge, i - 1))
+			places[--end] = i - 1;
+}
+
+static void match(const struct merge *merge, size_t *places)
+{
+	size_t runs = merge->python->run_count;
+	if (match_by_anchor(merge, places) == runs)
+		return;
+	for (size_t run = 0; run < runs; run++) {
+		size_t first = run;
+		while (run < runs && places[run] == merge->native_count)
+			run++;
+		if (run > first)
+			match_by_name(merge, places, first, run);
 	}
 }
 
@@ -141,10 +175,19 @@ static bool add_tail_calls(struct merge *merge, size_t index)
 	return true;
 }
 
-bool stack_merge(struct unwinder *unwinder, const struct native_frame *native, size_t native_count,
+bool stack_merge(struct unwinder *unwinder, const struct native_stack *native,
 		 const struct frame_list *python, struct merged_stack *stack)
 {
-	struct merge merge = {unwinder, native, native_count, python, stack, 0};
+	struct merge merge = {
+		.unwinder = unwinder,
+		.native = native->frames,
+		.native_count = native->count,
+		.native_cut = native->cut,
+		.places = native->places,
+		.python = python,
+		.stack = stack,
+	};
+	size_t native_count = native->count;
 	CLEANUP(freep) size_t *places = calloc(python->run_count + 1, sizeof(*places));
 	stack->count = 0;
 	if (!places)

@@ -160,8 +160,9 @@ static enum fault describe_merged(struct reading *reading, struct heapspy_thread
 {
 	const struct native_reading *native = &reading->native;
 	const struct merged_stack *merged = &reading->merged;
-	if (!stack_merge(native->unwinder, native->frames, native->count, &reading->now,
-			 &reading->merged))
+	const struct native_stack of_c = {
+		.frames = native->frames, .count = native->count, .cut = native->cut};
+	if (!stack_merge(native->unwinder, &of_c, &reading->now, &reading->merged))
 		return FAULT_ABSENT;
 	struct heapspy_frame *frames = calloc(merged->count + 1, sizeof(*frames));
 	if (!frames)

@@ -393,6 +393,36 @@ static void emit_lines(const struct maker *maker)
 
 /* ---- stacks --------------------------------------------------------------------------------- */
 
+/* Of a long stack the newest frames and the oldest; with frames of C, those of Python. */
+struct sight {
+	size_t python;    /* frames */
+	size_t at, before; /* frames of Python before one, which was asked for last */
+	bool all, mixed;
+};
+
+static struct sight sight_of(const struct heapspy_frame *frames,
+			     const struct heapspy_recorded_stack *stack)
+{
+	struct sight sight = {.all = stack->count <= NEWEST_FRAMES + OLDEST_FRAMES + 1};
+	for (size_t i = 0; i < stack->count; i++)
+		sight.python += !frames[stack->frames[i]].native;
+	sight.mixed = sight.python > 0 && sight.python < stack->count;
+	return sight;
+}
+
+static bool is_in_sight(struct sight *sight, const struct heapspy_frame *frames,
+			const struct heapspy_recorded_stack *stack, size_t at)
+{
+	for (; sight->at < at; sight->at++)
+		sight->before += !frames[stack->frames[sight->at]].native;
+	if (sight->all || at < NEWEST_FRAMES)
+		return true;
+	if (!sight->mixed)
+		return at >= stack->count - OLDEST_FRAMES;
+	return !frames[stack->frames[at]].native &&
+	       (sight->before < NEWEST_FRAMES || sight->before + OLDEST_FRAMES >= sight->python);
+}
+
 static void emit_frames(const struct maker *maker, const struct heapspy_recorded_stack *stack)
 {
 	struct emitter *emitter = maker->emitter;
@@ -404,18 +434,20 @@ static void emit_frames(const struct maker *maker, const struct heapspy_recorded
 		emit_end(emitter);
 	}
 	emit_end(emitter);
-	bool is_long = stack->count > NEWEST_FRAMES + OLDEST_FRAMES + 1;
+	struct sight sight = sight_of(frames, stack);
 	emit_table(emitter, NULL, "");
 	for (size_t i = 0; i < stack->count; i++) {
 		char left_out[60];
+		size_t next = i;
+		while (next < stack->count && !is_in_sight(&sight, frames, stack, next))
+			next++;
 		emit_row(emitter);
-		if (is_long && i == NEWEST_FRAMES) {
-			size_t last = stack->count - OLDEST_FRAMES;
-			snprintf(left_out, sizeof(left_out), "(%zu more)", last - i);
+		if (next > i) {
+			snprintf(left_out, sizeof(left_out), "(%zu more)", next - i);
 			emit_text(emitter, NULL, "function", left_out);
 			emit_text(emitter, NULL, "where", "");
 			emit_text(emitter, NULL, "source", NULL);
-			i = last - 1;
+			i = next - 1;
 		} else {
 			emit_text(emitter, NULL, "function", frames[stack->frames[i]].function);
 			emit_place(maker, &frames[stack->frames[i]]);
@@ -446,6 +478,8 @@ static void emit_stacks(const struct maker *maker)
 		emit_churned(emitter, &stack->churn);
 		if (frames->count == 0)
 			emit_text(emitter, NULL, "", "(no code was seen)");
+		emit_flag(emitter, "cut", frames->cut ? "" : NULL, frames->cut,
+			  "cut: older frames of C are missing", "");
 		emit_frames(maker, frames);
 		emit_end(emitter);
 	}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* What a thread of Python executed at the moment of an event. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "heap/record/stacks_private.h"
+
+enum { CANDIDATES = 64 };
+
+/* ---- by the words that are there ------------------------------------------------------ */
+
+/* Those that functions of C keep for their callers come first. */
+static const uint8_t register_order[] = {
+	WATCH_RBX, WATCH_RBP, WATCH_R12, WATCH_R13, WATCH_R14, WATCH_R15, WATCH_RSI, WATCH_RDI,
+	WATCH_RAX, WATCH_RCX, WATCH_RDX, WATCH_R8,  WATCH_R9,  WATCH_R10, WATCH_R11,
+};
+
+static void add_candidate(const struct record_stacks *stacks, uint64_t word,
+			  struct frame *candidates, size_t *count)
+{
+	struct frame frame = {0};
+	if (*count < CANDIDATES &&
+	    code_ranges_find(&stacks->ranges, word, &frame.code, &frame.position))
+		candidates[(*count)++] = frame;
+}
+
+/* From the newest calls on. */
+static size_t list_candidates(const struct record_stacks *stacks, const struct watch_event *event,
+			      struct frame *candidates)
+{
+	size_t count = 0;
+	for (size_t i = 0; event->registers && i < sizeof(register_order); i++)
+		add_candidate(stacks, event->registers[register_order[i]], candidates, &count);
+	for (size_t i = 0; i + 8 <= event->stack_length; i += 8) {
+		uint64_t word;
+		memcpy(&word, event->stack + i, sizeof(word));
+		add_candidate(stacks, word, candidates, &count);
+	}
+	return count;
+}
+
+size_t stacks_index_in(const struct frame_list *list, uint64_t code)
+{
+	size_t at = 0;
+	while (at < list->count && list->items[at].code != code)
+		at++;
+	return at;
+}
+
+/* It may have returned since, for what has called it before is there now. */
+static bool can_have_returned(const struct record_stacks *stacks, const struct parents *parents,
+			      uint64_t code)
+{
+	if (parents->code != code || !stacks->list.count)
+		return false;
+	for (size_t i = 0; i < parents->count; i++)
+		if (parents->below[i] == stacks->list.items[0].code)
+			return true;
+	return false;
+}
+
+/* Up to 3.10 each function of Python has its own of C: behind it comes what called it. */
+static bool is_followed(const struct parents *parents, const struct frame *candidates, size_t at,
+			size_t count)
+{
+	uint64_t code = candidates[at].code;
+	while (at < count && candidates[at].code == code)
+		at++;
+	return parents->code == code && parents->count && at < count &&
+	       candidates[at].code == parents->below[0];
+}
+
+/* One that has returned, of those before `end`; `count` where there is none. From 3.11 on
+ * the words that earlier calls left behind come before those that count. */
+static size_t find_returned(struct record_stacks *stacks, const struct frame *candidates,
+			    size_t end, size_t count)
+{
+	bool objects = !python_since(stacks->record->python, PYTHON_VERSION(3, 11));
+	size_t found = count;
+	for (size_t i = 0; i < end; i++) {
+		uint64_t code = candidates[i].code;
+		const struct parents *parents = stacks_parents_of(stacks, code);
+		if (stacks_index_in(&stacks->list, code) < stacks->list.count ||
+		    !can_have_returned(stacks, parents, code))
+			continue;
+		if (objects && is_followed(parents, candidates, i, count))
+			return i;
+		if (!objects)
+			found = i;
+	}
+	return found;
+}
+
+/* ---- by unwinding ------------------------------------------------------------------- */
+
+/* Registers that a function of C keeps for its caller: rbx, rbp, r12 - r15. */
+static const uint8_t kept[] = {3, 6, 12, 13, 14, 15};
+
+struct search {
+	struct record_stacks *stacks;
+	const struct watch_event *event;
+	struct frame *frame;
+	bool learns; /* from what it meets */
+	unsigned depth;
+	bool found;
+};
+
+/* So many frames, and words of one, are looked at for code that is not known. */
+#define LEARN_INTERVAL 0.01 /* seconds: it takes a while */
+enum { LEARN_FRAMES = 24, LEARN_WORDS = 160 };
+
+static bool find_in_registers(struct search *search, const struct registers *registers)
+{
+	for (unsigned i = 0; i < sizeof(kept) && !search->found; i++)
+		search->found = registers_know(registers, kept[i]) &&
+				code_ranges_find(&search->stacks->ranges, registers->values[kept[i]],
+						 &search->frame->code, &search->frame->position);
+	return search->found;
+}
+
+/* Code that was not met before: this may be the address of a frame of it. */
+static void learn_from(struct search *search, uint64_t word)
+{
+	struct record_stacks *stacks = search->stacks;
+	uint64_t code = frames_code_at(stacks->frames, word);
+	if (code)
+		code_ranges_add(&stacks->ranges, stacks->record->python, code);
+}
+
+/* The words of a frame of C, as far as they are in the copy. */
+static size_t words_of(const struct search *search, const struct native_frame *frame,
+		       uint64_t *words, size_t most)
+{
+	const struct watch_event *event = search->event;
+	uint64_t start = event->registers[WATCH_RSP];
+	size_t count = 0;
+	for (uint64_t at = frame->sp; count < most && at >= start && at + 8 <= frame->end &&
+				      at + 8 - start <= event->stack_length; at += 8)
+		memcpy(&words[count++], event->stack + (at - start), sizeof(*words));
+	return count;
+}
+
+static struct slots *slots_at(struct record_stacks *stacks, uint64_t pc)
+{
+	struct slots *slots = &stacks->slots[pc % SLOT_PLACES];
+	if (slots->pc != pc)
+		*slots = (struct slots){.pc = pc};
+	return slots;
+}
+
+/* That a word was there, which says where a thread was that is at `now`. */
+static void count_slot(struct slots *slots, uint32_t word, uint64_t code, int64_t position,
+		       const struct frame *now)
+{
+	size_t at = 0;
+	while (at < slots->count && slots->items[at].word != word)
+		at++;
+	if (at == SLOTS_MOST)
+		return;
+	if (at == slots->count)
+		slots->items[slots->count++] = (struct slot){.word = word};
+	if (now && now->code == code)
+		slots->items[at].score += now->position == position ? 8 : 1;
+}
+
+/* The first of those that were right most often. */
+static const struct slot *best_slot(const struct slots *slots)
+{
+	const struct slot *best = NULL;
+	for (size_t i = 0; i < slots->count; i++)
+		if (!best || slots->items[i].score > best->score ||
+		    (slots->items[i].score == best->score && slots->items[i].word < best->word))
+			best = &slots->items[i];
+	return best;
+}
+
+/* Where the compiler had no register for it. */
+static void find_in_frame(struct search *search, const struct native_frame *frame)
+{
+	const struct code_ranges *ranges = &search->stacks->ranges;
+	struct slots *slots = slots_at(search->stacks, frame->pc);
+	const struct frame_list *list = &search->stacks->list;
+	const struct frame *now = list->count ? list->items : NULL;
+	uint64_t words[LEARN_WORDS], code;
+	int64_t position;
+	size_t count = words_of(search, frame, words, LEARN_WORDS);
+	for (size_t i = 0; i < count && search->learns; i++)
+		learn_from(search, words[i]);
+	for (size_t i = 0; i < count; i++)
+		if (code_ranges_find(ranges, words[i], &code, &position))
+			count_slot(slots, (uint32_t)i, code, position, now);
+	const struct slot *best = best_slot(slots);
+	search->found = best && best->word < count &&
+			code_ranges_find(ranges, words[best->word], &search->frame->code,
+					 &search->frame->position);
+}
+
+/* Compilers split parts off the interpreter's function, which have no symbol; but something
+ * of it is known to lie in its frame, from 3.12 on. */
+static bool is_run(const struct record_stacks *stacks, const struct native_frame *frame)
+{
+	const struct frame_list *list = &stacks->list;
+	for (size_t i = 0; i < list->run_count; i++)
+		if (list->runs[i].anchor >= frame->sp && list->runs[i].anchor < frame->end)
+			return true;
+	return false;
+}
+
+/* What the interpreter has in a register stays there, or is saved by what it calls. */
+static bool look_into(void *context, const struct native_frame *frame,
+		      const struct registers *registers)
+{
+	struct search *search = context;
+	struct record_stacks *stacks = search->stacks;
+	uint64_t pc = frame->pc - frame->is_call;
+	bool is_evaluator = (pc >= stacks->evaluator && pc < stacks->evaluator_end) ||
+			    is_run(stacks, frame);
+	search->depth++;
+	for (unsigned i = 0; i < sizeof(kept) && search->learns && search->depth <= LEARN_FRAMES; i++)
+		if (registers_know(registers, kept[i]))
+			learn_from(search, registers->values[kept[i]]);
+	if (find_in_registers(search, registers))
+		return false;
+	if (is_evaluator)
+		find_in_frame(search, frame);
+	if (is_evaluator && !search->found && search->learns)
+		find_in_registers(search, registers);
+	return !is_evaluator;
+}
+
+bool stacks_registers_of(const struct watch_event *event, bool alone,
+			 struct registers *ret_registers, struct stack_copy *ret_copy)
+{
+	/* Numbers of DWARF: rax rdx rcx rbx rsi rdi rbp rsp r8 - r15, return address. */
+	static const uint8_t numbers[] = {
+		WATCH_RAX, WATCH_RDX, WATCH_RCX, WATCH_RBX, WATCH_RSI, WATCH_RDI,
+		WATCH_RBP, WATCH_RSP, WATCH_R8,	 WATCH_R9,  WATCH_R10, WATCH_R11,
+		WATCH_R12, WATCH_R13, WATCH_R14, WATCH_R15, WATCH_RIP,
+	};
+	struct registers registers = {0};
+	if (!event->registers || !event->stack)
+		return false;
+	for (unsigned i = 0; i < sizeof(numbers); i++)
+		registers_set(&registers, i, event->registers[numbers[i]]);
+	*ret_registers = registers;
+	*ret_copy = (struct stack_copy){.address = event->registers[WATCH_RSP],
+					.bytes = event->stack,
+					.size = event->stack_length,
+					.alone = alone};
+	return true;
+}
+
+/* By the tables that compilers leave: the registers of the interpreter at the call that it
+ * made. One of them, or a word of its own frame, is the address of the next instruction. */
+static bool unwound(struct record_stacks *stacks, const struct watch_event *event,
+		    struct frame *ret_frame)
+{
+	struct registers registers;
+	struct stack_copy copy;
+	struct search search = {.stacks = stacks, .event = event, .frame = ret_frame};
+	if (!stacks_registers_of(event, true, &registers, &copy))
+		return false;
+	unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
+	double now = clock_monotonic();
+	if (!search.found && now - stacks->learned > LEARN_INTERVAL) {
+		stacks->learned = now;
+		search.learns = true;
+		search.depth = 0;
+		unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
+	}
+	return search.found;
+}
+
+/* What was executed then. Some words on a stack are left from earlier calls: only what
+ * goes with the frames that are there now, or were before, is believed. */
+bool stacks_executed_then(struct record_stacks *stacks, const struct watch_event *event,
+			  struct frame *ret_frame)
+{
+	struct frame candidates[CANDIDATES];
+	const struct frame_list *list = &stacks->list;
+	if (unwound(stacks, event, ret_frame))
+		return true;
+	size_t count = list_candidates(stacks, event, candidates), newest = 0, now = count;
+	if (count == 0 || list->count == 0)
+		return false;
+	while (newest < count && candidates[newest].code != list->items[0].code)
+		newest++;
+	bool objects = !python_since(stacks->record->python, PYTHON_VERSION(3, 11));
+	size_t found = newest == count || objects ? find_returned(stacks, candidates, newest, count)
+						  : count;
+	if (found == count)
+		found = newest;
+	for (size_t i = 0; i < count && found == count; i++)
+		if (stacks_index_in(list, candidates[i].code) < list->count)
+			found = i;
+	if (found == count)
+		return false;
+	/* Where it still is, if it is one of them. */
+	for (size_t i = found; i < count && found == newest; i++)
+		if (candidates[i].code == list->items[0].code &&
+		    candidates[i].position == list->items[0].position)
+			now = i;
+	*ret_frame = candidates[now < count ? now : found];
+	return true;
+}

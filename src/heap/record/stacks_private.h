@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files about the stacks of a recording share. */
+#ifndef HEAP_RECORD_STACKS_PRIVATE_H
+#define HEAP_RECORD_STACKS_PRIVATE_H
+
+#include "heap/record/private.h"
+#include "heap/record/told.h"
+#include "native/unwind.h"
+#include "native/watch.h"
+#include "python/code_ranges.h"
+#include "python/frames.h"
+
+enum { PARENTS = 8, PARENT_SLOTS = 2048 };
+
+/* A stack in which a code object was seen, and how many frames of it are newer. */
+struct parents {
+	uint64_t code;
+	uint32_t stack, newer;
+	uint8_t count;
+	uint64_t below[PARENTS]; /* code of those that called it */
+};
+
+/* Where in its own frame the interpreter has the address of its next instruction, at one of
+ * its calls. Other words there look like one, but were left behind: they are less often
+ * where a thread is that is still there when it is read. */
+enum { SLOTS_MOST = 12, SLOT_PLACES = 64 };
+
+struct slots {
+	uint64_t pc; /* that it goes on at; 0: free */
+	size_t count;
+	struct slot {
+		uint32_t word; /* of the frame */
+		uint32_t score;
+	} items[SLOTS_MOST];
+};
+
+/* In a list of frames of Python that was seen: with this one a run begins, see struct
+ * frame_list. */
+#define FIRST_OF_RUN (UINT32_C(1) << 31)
+
+struct mixed_stacks;
+
+struct record_stacks {
+	struct record *record;
+	struct frames *frames;
+	struct unwinder *unwinder;
+	uint64_t evaluator, evaluator_end; /* _PyEval_EvalFrameDefault(); 0: not found */
+	double learned; /* when code was sought that was not met before */
+	struct code_ranges ranges;
+	struct frame_list list; /* of the thread, as it was read last */
+	struct told *told;
+	struct mixed_stacks *mixed; /* NULL: frames of C are not wanted */
+	struct lists seen; /* what moments were found to be, with marks */
+	/* A moment that is being put together: numbers of frames of Python, with marks, and
+	 * the runs that they are of; that list says nothing else of its frames. */
+	uint32_t *building;
+	size_t building_capacity;
+	struct frame_list moment;
+	struct parents parents[PARENT_SLOTS];
+	struct slots slots[SLOT_PLACES];
+};
+
+/* Where a stack with that code may have been seen. */
+struct parents *stacks_parents_of(struct record_stacks *stacks, uint64_t code);
+
+/* Index of the newest frame of that code; list->count: there is none. */
+size_t stacks_index_in(const struct frame_list *list, uint64_t code);
+
+/* Registers and stack of an event. False: it has none. `alone`: as struct stack_copy. */
+bool stacks_registers_of(const struct watch_event *event, bool alone,
+			 struct registers *ret_registers, struct stack_copy *ret_copy);
+
+/* What was executed then: moment.c. */
+bool stacks_executed_then(struct record_stacks *stacks, const struct watch_event *event,
+			  struct frame *ret_frame);
+
+#endif
