@@ -5,6 +5,7 @@
 
 #include "base/bisect.h"
 #include "elf/module_private.h"
+#include "elf/stubs.h"
 
 /* Chromium has a million; what is more is left out. */
 #define MAX_SYMBOLS ((size_t)4 << 20)
@@ -14,13 +15,21 @@
 
 struct symbol {
 	uint64_t value; /* address in the file */
-	uint64_t size;  /* 0: up to the next */
+	uint64_t size;  /* 0: up to the next, */
+	uint64_t end;   /* but not so far */
 	const char *name;
 	int rank; /* the lower the better */
 };
 
+struct name {
+	struct name *next;
+	char text[];
+};
+
 struct symbols {
 	uint64_t bias;
+	const struct elf_file *file; /* that they are taken from, while they are */
+	struct name *names;          /* that are in no file */
 	struct symbol *items; /* by value; among those of one the best last */
 	size_t count, capacity;
 	bool failed; /* for want of memory */
@@ -36,6 +45,32 @@ static int rank_of(const char *name, const GElf_Sym *symbol)
 	return rank + (underscores < 8 ? (int)underscores : 8);
 }
 
+static bool add(struct symbols *symbols, const struct symbol *symbol)
+{
+	if (symbols->count == symbols->capacity) {
+		size_t capacity = symbols->capacity ? symbols->capacity * 2 : 4096;
+		struct symbol *items = reallocarray(symbols->items, capacity, sizeof(*items));
+		if (!items)
+			return false;
+		symbols->items = items;
+		symbols->capacity = capacity;
+	}
+	symbols->items[symbols->count++] = *symbol;
+	return true;
+}
+
+/* One without a size goes no further than its section: what follows `_init` are the stubs
+ * of the linker. */
+static uint64_t end_of(const struct elf_file *file, const GElf_Sym *symbol)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = file && symbol->st_size == 0 ? elf_getscn(file->elf, symbol->st_shndx)
+							: NULL;
+	return section && gelf_getshdr(section, &header) && header.sh_addr <= symbol->st_value
+		       ? header.sh_addr + header.sh_size
+		       : UINT64_MAX;
+}
+
 static bool take(const char *name, const GElf_Sym *symbol, void *context)
 {
 	struct symbols *symbols = context;
@@ -46,19 +81,37 @@ static bool take(const char *name, const GElf_Sym *symbol, void *context)
 	/* Labels of the linker, and of data. */
 	if (type == STT_NOTYPE && symbol->st_size == 0 && GELF_ST_BIND(symbol->st_info) == STB_LOCAL)
 		return false;
-	if (symbols->count == symbols->capacity) {
-		size_t capacity = symbols->capacity ? symbols->capacity * 2 : 4096;
-		struct symbol *items = reallocarray(symbols->items, capacity, sizeof(*items));
-		if (!items) {
-			symbols->failed = true;
-			return true;
-		}
-		symbols->items = items;
-		symbols->capacity = capacity;
+	symbols->failed = !add(symbols, &(struct symbol){symbol->st_value, symbol->st_size,
+							 end_of(symbols->file, symbol), name,
+							 rank_of(name, symbol)});
+	return symbols->failed;
+}
+
+static void take_stub(const char *name, uint64_t address, uint64_t size, void *context)
+{
+	static const char suffix[] = "@plt";
+	struct symbols *symbols = context;
+	size_t length = strlen(name);
+	if (length == 0 || symbols->count == MAX_SYMBOLS)
+		return;
+	struct name *copy = malloc(sizeof(*copy) + length + sizeof(suffix));
+	if (!copy) {
+		symbols->failed = true;
+		return;
 	}
-	symbols->items[symbols->count++] = (struct symbol){
-		symbol->st_value, symbol->st_size, name, rank_of(name, symbol)};
-	return false;
+	memcpy(copy->text, name, length);
+	memcpy(copy->text + length, suffix, sizeof(suffix));
+	copy->next = symbols->names;
+	symbols->names = copy;
+	if (!add(symbols, &(struct symbol){address, size, UINT64_MAX, copy->text, 0}))
+		symbols->failed = true;
+}
+
+static void take_all(struct symbols *symbols, const struct elf_file *file, uint32_t type)
+{
+	symbols->file = file;
+	elf_file_symbols(file, type, take, symbols);
+	symbols->file = NULL;
 }
 
 static int compare(const void *a, const void *b)
@@ -80,13 +133,15 @@ struct symbols *symbols_new(struct elf_module *module)
 	const struct elf_file *image = elf_module_image(module);
 	const struct elf_file *debug = elf_module_debug_file(module);
 	if (debug)
-		elf_file_symbols(debug, SHT_SYMTAB, take, symbols);
+		take_all(symbols, debug, SHT_SYMTAB);
 	if (image && symbols->count == 0)
-		elf_file_symbols(image, SHT_SYMTAB, take, symbols);
+		take_all(symbols, image, SHT_SYMTAB);
 	if (image && symbols->count == 0)
-		elf_file_symbols(image, SHT_DYNSYM, take, symbols);
+		take_all(symbols, image, SHT_DYNSYM);
 	if (module->dynamic && symbols->count == 0)
 		dynamic_symbols(module->dynamic, take, symbols);
+	if (image)
+		elf_file_stubs(image, take_stub, symbols);
 	if (symbols->failed)
 		return NULL;
 	if (symbols->count)
@@ -98,6 +153,11 @@ void symbols_free(struct symbols *symbols)
 {
 	if (!symbols)
 		return;
+	while (symbols->names) {
+		struct name *next = symbols->names->next;
+		free(symbols->names);
+		symbols->names = next;
+	}
 	free(symbols->items);
 	free(symbols);
 }
@@ -117,7 +177,7 @@ bool symbols_find(const struct symbols *symbols, uint64_t address, const char **
 	for (size_t i = last; i > 0 && last - i < MOST_NESTED; i--) {
 		const struct symbol *symbol = &symbols->items[i - 1];
 		bool covers = symbol->size ? at - symbol->value < symbol->size
-					   : symbol->value == nearest;
+					   : symbol->value == nearest && at < symbol->end;
 		if (!covers)
 			continue;
 		*ret_name = symbol->name;

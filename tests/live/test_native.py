@@ -237,7 +237,7 @@ def stop(pid: int) -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.only("pyenv-3.8", "debian-3.11", "pyenv-3.12", "pyenv-3.13")
+@pytest.mark.only("pyenv-3.8", "pyenv-3.9", "debian-3.11", "pyenv-3.12", "pyenv-3.13", "sid-3.15")
 def test_busy(heapspy, request, interpreter: catalogue.Interpreter, workplace: targets.Workplace) -> None:
     """Wherever it is: the test stops it, and asks both."""
     agreement = Agreement(interpreter)

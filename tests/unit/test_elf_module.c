@@ -11,6 +11,7 @@
 #include "elf/dynamic.h"
 #include "elf/module.h"
 #include "elf/segments.h"
+#include "elf/symbols.h"
 #include "target/fake.h"
 #include "target/target.h"
 
@@ -100,6 +101,63 @@ static void symbols_of_a_library(void **state)
 	assert_non_null(strstr(elf_module_path(module), "libc"));
 	uint64_t address;
 	assert_false(elf_module_symbol(module, "errno", &address, NULL)); /* of each thread */
+}
+
+/* Where a stub jumps to: through the slot of its `jmp *rel32(%rip)`. */
+static const void *goes_to(const uint8_t *stub)
+{
+	for (size_t i = 0; i + 6 <= 16; i++) {
+		int32_t distance;
+		const void *there;
+		if (stub[i] != 0xff || stub[i + 1] != 0x25)
+			continue;
+		memcpy(&distance, stub + i + 2, sizeof(distance));
+		memcpy(&there, stub + i + 6 + distance, sizeof(there));
+		return there;
+	}
+	return NULL;
+}
+
+/* The linker has no symbols for them: a stub is called as what it jumps to, and `_init` ends
+ * before them. */
+static void stubs_have_names(void **state)
+{
+	(void)state;
+#ifdef __x86_64__
+	CLEANUP(target_freep) struct target *target = open_fork();
+	CLEANUP(elf_module_freep) struct elf_module *module = module_at(target, test_initialised);
+	CLEANUP(symbols_freep) struct symbols *symbols = symbols_new(module);
+	static const char *const sections[] = {".plt", ".plt.sec"};
+	size_t named = 0, called = 0, right = 0;
+	uint64_t first, end;
+	elf_module_range(module, &first, &end);
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t address, size, start;
+		if (!elf_module_section(module, sections[i], &address, &size))
+			continue;
+		for (uint64_t at = address; at < address + size; at += 16) {
+			const char *name;
+			char plain[256];
+			if (!symbols_find(symbols, at + 5, &name, &start))
+				continue;
+			assert_int_equal(start, at);
+			named++;
+			assert_non_null(strstr(name, "@plt"));
+			snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(name, "@"), name);
+			/* Before its first call it goes on in this module. */
+			const void *there = goes_to((const uint8_t *)(uintptr_t)at);
+			if ((uintptr_t)there >= first && (uintptr_t)there < end)
+				continue;
+			called++;
+			right += there == dlsym(RTLD_DEFAULT, plain);
+		}
+	}
+	assert_in_range(named, 20, 10000);
+	/* Of some there are several versions. */
+	assert_in_range(called, 5, named);
+	assert_in_range(right, called - called / 10, called);
+	/* Of those that were called none has a wrong name: the others go on to the stubs. */
+#endif
 }
 
 static void range_sections_and_segments(void **state)
@@ -277,7 +335,7 @@ int main(void)
 	    cmocka_unit_test(symbols_of_a_program),	   cmocka_unit_test(symbols_of_a_library),
 	    cmocka_unit_test(range_sections_and_segments), cmocka_unit_test(initial_bytes),
 	    cmocka_unit_test(what_is_no_module),	   cmocka_unit_test(symbols_from_memory),
-	    cmocka_unit_test(module_without_its_file),
+	    cmocka_unit_test(module_without_its_file),	   cmocka_unit_test(stubs_have_names),
 	};
 	return cmocka_run_group_tests(tests, start_child, end_child);
 }
