@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "keymap.h"
 #include "text.h"
@@ -98,6 +99,18 @@ static void show_census(struct app *app)
 	app->source = source;
 	app->source_count = model->growth_count;
 	app->shown = heapspy_census_keep(model->walks[model->walk_count - 1].census);
+	app_sort(app);
+}
+
+void app_set_baseline(struct app *app)
+{
+	model_set_baseline(&app->model);
+	app->since = SINCE_BASELINE;
+	app->selected = app->growing && !app->detail ? 0 : app->selected;
+	for (size_t i = 0; i < app->source_count; i++) {
+		app->source[i].base_objects = 0;
+		app->source[i].base_bytes = 0;
+	}
 	app_sort(app);
 }
 
@@ -278,6 +291,25 @@ static unsigned type_path(struct app *app, uint32_t key)
 	else
 		type(app->path, sizeof(app->path), key);
 	return 0;
+}
+
+/* The time makes it one that no other is likely to have. */
+void app_ask_path(struct app *app, enum prompt prompt, pid_t pid, const char *view,
+		  enum tui_format format)
+{
+	time_t seconds = (time_t)app->now;
+	struct tm parts = {0};
+	char time[32], of[32] = "";
+	gmtime_r(&seconds, &parts);
+	strftime(time, sizeof(time), "%Y%m%dT%H%M%SZ", &parts);
+	if (pid)
+		snprintf(of, sizeof(of), "-%d", (int)pid);
+	app->prompt = prompt;
+	app->exists = false;
+	app->help = false;
+	app->format = format;
+	snprintf(app->path, sizeof(app->path), "heapspy%s-%s-%s%s", of, view, time,
+		 prompt == PROMPT_SNAPSHOT ? ".core" : endings[format]);
 }
 
 void app_file_done(struct app *app, enum tui_saved saved, const char *text)

@@ -6,6 +6,8 @@
 #ifndef TUI_APP_H
 #define TUI_APP_H
 
+#include <sys/types.h>
+
 #include "grid.h"
 #include "layout.h"
 #include "model.h"
@@ -81,7 +83,7 @@ enum request {
 	REQUEST_FILE = 128,   /* app->prompt was answered: write app->path */
 	REQUEST_NATIVE = 512, /* stacks with frames of C */
 	REQUEST_LOOKS = 256,  /* of the terminal: app->theme, app->mouse */
-	REQUEST_LEAVE = 512,  /* to the list of processes, where there is one */
+	REQUEST_LEAVE = 65536, /* to the list of processes, where there is one */
 	/* Of a recording that is shown again: */
 	REQUEST_PAUSE = 1024, /* or go on */
 	REQUEST_STEP = 2048,
@@ -175,6 +177,11 @@ unsigned app_key(struct app *app, uint32_t key);
 /* What became of REQUEST_FILE. */
 void app_file_done(struct app *app, enum tui_saved saved, const char *text);
 
+/* Ask for the name of a file: "heapspy-48211-types-20260901T120731Z.json" is the first
+ * answer. `pid` 0: it is of no single process. */
+void app_ask_path(struct app *app, enum prompt prompt, pid_t pid, const char *view,
+		  enum tui_format format);
+
 /* A click, with the mouse on. */
 unsigned app_click(struct app *app, unsigned row, unsigned column);
 
@@ -188,6 +195,9 @@ void app_draw(struct app *app);
 
 /* Make the rows anew, after what they depend on has changed. */
 void app_sort(struct app *app);
+
+/* Changes count from the last census on. */
+void app_set_baseline(struct app *app);
 
 /* The selected row, 0 where it is gone. */
 size_t app_selected(const struct app *app);

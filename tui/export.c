@@ -4,10 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "table.h"
+
 /* ---- rows ------------------------------------------------------------------------------ */
 
-/* The next row, all zeros; NULL without memory. */
-static union tui_value *add_row(struct tui_table *table)
+union tui_value *table_add_row(struct tui_table *table)
 {
 	size_t count = table->row_count, width = table->column_count;
 	/* Room for twice as many whenever their number is a power of two. */
@@ -25,32 +26,6 @@ static union tui_value *add_row(struct tui_table *table)
 	table->row_count++;
 	return row;
 }
-
-/* A row of these values, in the order of the columns. */
-#define ADD(table, ...)                                                                            \
-	({                                                                                         \
-		const union tui_value values_[] = {__VA_ARGS__};                                   \
-		union tui_value *row_ = add_row(table);                                            \
-		for (size_t i_ = 0; row_ && i_ < sizeof(values_) / sizeof(*values_); i_++)         \
-			row_[i_] = values_[i_];                                                    \
-		row_ != NULL;                                                                      \
-	})
-#define TEXT(value)                                                                                \
-	{                                                                                          \
-		.text = (value)                                                                    \
-	}
-#define NATURAL(value)                                                                             \
-	{                                                                                          \
-		.natural = (value)                                                                 \
-	}
-#define INTEGER(value)                                                                             \
-	{                                                                                          \
-		.integer = (value)                                                                 \
-	}
-#define REAL(value)                                                                                \
-	{                                                                                          \
-		.real = (value)                                                                    \
-	}
 
 /* ---- views ----------------------------------------------------------------------------- */
 
@@ -107,7 +82,7 @@ static bool add_objects(struct app *app, struct tui_table *table)
 }
 
 static const struct tui_column gc_columns[] = {
-    {"interpreter", TUI_SIGNED},   {"generation", TUI_SIGNED},	{"threshold", TUI_SIGNED},
+    {"interpreter", TUI_ID},   {"generation", TUI_ID},	{"threshold", TUI_SIGNED},
     {"count", TUI_SIGNED},	   {"collections", TUI_SIGNED}, {"collected", TUI_SIGNED},
     {"uncollectable", TUI_SIGNED},
 };
@@ -151,8 +126,8 @@ static bool add_classes(struct app *app, struct tui_table *table)
 }
 
 static const struct tui_column thread_columns[] = {
-    {"tid", TUI_SIGNED},   {"name", TUI_NAME}, {"state", TUI_NAME},    {"holds_gil", TUI_FLAG},
-    {"frame", TUI_SIGNED}, {"file", TUI_NAME}, {"function", TUI_NAME}, {"line", TUI_SIGNED},
+    {"tid", TUI_ID},   {"name", TUI_NAME}, {"state", TUI_NAME},    {"holds_gil", TUI_FLAG},
+    {"frame", TUI_ID}, {"file", TUI_NAME}, {"function", TUI_NAME}, {"line", TUI_ID},
 };
 
 /* A row a frame, the newest first; one without frames has a row all the same. */
@@ -226,8 +201,6 @@ static bool add_events(struct app *app, struct tui_table *table)
 	}
 	return true;
 }
-
-#define COLUMNS_OF(table) (table), sizeof(table) / sizeof(*(table))
 
 static const struct export
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keymap.h"
+#include "text.h"
 
 /* ---- members ------------------------------------------------------------------------------ */
 
@@ -15,14 +15,14 @@ static const struct heapspy_dump *dump_of(const struct member *member)
 	return sample && sample->census ? sample->census->dump : NULL;
 }
 
-double member_growth(const struct member *member)
+double member_growth(const struct member *member, enum since since)
 {
 	const struct model *model = &member->app.model;
 	double growth = 0;
 	if (!model->comparisons)
 		return NAN;
 	for (size_t i = 0; i < model->growth_count; i++)
-		growth += model->growths[i].minute_bytes;
+		growth += growth_bytes(&model->growths[i], since);
 	return growth;
 }
 
@@ -30,7 +30,7 @@ double member_growth(const struct member *member)
 static double key_of(const struct group *group, const struct member *member)
 {
 	const struct heapspy_dump *dump = dump_of(member);
-	double growth = member_growth(member);
+	double growth = member_growth(member, group->since);
 	if (group->sort == PROCESS_SORT_PID)
 		return -(double)member->pid;
 	if (!dump)
@@ -63,7 +63,7 @@ static int compare_members(const void *a, const void *b, void *argument)
 	return left->number < right->number ? -1 : left->number > right->number;
 }
 
-static void sort_members(struct group *group)
+void group_sort(struct group *group)
 {
 	qsort_r(group->members, group->count, sizeof(*group->members), compare_members, group);
 }
@@ -82,6 +82,7 @@ struct member *group_add(struct group *group, pid_t parent,
 		return NULL;
 	}
 	member->pid = target->pid;
+	text_words(member->command, sizeof(member->command), target->command);
 	member->parent = parent;
 	member->number = group->total++;
 	member->app.listed = group->listed;
@@ -92,7 +93,7 @@ struct member *group_add(struct group *group, pid_t parent,
 		model_limit(&group->members[i]->app.model, group->count > 8 ? 8 : 16);
 	if (!group->listed)
 		group->open = member;
-	sort_members(group);
+	group_sort(group);
 	return member;
 }
 
@@ -139,7 +140,7 @@ void group_take(struct group *group, struct member *member, struct heapspy_sampl
 		if (group->gone > GONE_KEPT)
 			forget_one(group, member);
 	}
-	sort_members(group);
+	group_sort(group);
 }
 
 bool group_is_gone(const struct group *group)
@@ -157,83 +158,6 @@ size_t group_selected(const struct group *group)
 
 /* ---- keys --------------------------------------------------------------------------------- */
 
-static unsigned go(struct group *group, double row)
-{
-	double last = group->count ? (double)group->count - 1 : 0;
-	size_t to = row < 0 ? 0 : row > last ? (size_t)last : (size_t)row;
-	/* The first row is whatever comes first. */
-	group->selected = to ? group->members[to]->pid : 0;
-	return 0;
-}
-
-/* There is one terminal. */
-static void carry_looks(struct app *to, const struct app *from)
-{
-	to->theme = from->theme;
-	to->mouse = from->mouse;
-}
-
-static unsigned open_member(struct group *group)
-{
-	if (group->count) {
-		group->open = group->members[group_selected(group)];
-		carry_looks(&group->open->app, &group->front);
-	}
-	return 0;
-}
-
-static unsigned sort_by(struct group *group, unsigned step)
-{
-	group->sort = (enum process_sort)((group->sort + step) % PROCESS_SORT_COUNT);
-	sort_members(group);
-	return 0;
-}
-
-/* Each key is for what the table of keys says of it. */
-static unsigned key_of_list(struct group *group, uint32_t key)
-{
-	double now = (double)group_selected(group);
-	double page = group->front.page > 1 ? group->front.page - 1 : 1;
-	switch (key) {
-	case TUI_KEY_UP:
-	case 'k':
-		return go(group, now - 1);
-	case TUI_KEY_DOWN:
-	case 'j':
-		return go(group, now + 1);
-	case TUI_KEY_PAGE_UP:
-		return go(group, now - page);
-	case TUI_KEY_PAGE_DOWN:
-		return go(group, now + page);
-	case TUI_KEY_HOME:
-		return go(group, 0);
-	case TUI_KEY_END:
-		return go(group, 1e15);
-	case TUI_KEY_ENTER:
-		return open_member(group);
-	case 's':
-		return sort_by(group, 1);
-	case 'S':
-		return sort_by(group, PROCESS_SORT_COUNT - 1);
-	case 'R':
-		group->reverse = !group->reverse;
-		return sort_by(group, 0);
-	default:
-		return 0;
-	}
-}
-
-/* Those that mean the same to a list and to a dashboard. */
-static bool is_common(uint32_t key)
-{
-	static const uint32_t keys[] = {'?', 'h', TUI_KEY_F1, 'q', TUI_KEY_F10, 3,  12,
-					26,  'w', TUI_KEY_F5, '+', '-', 'C', 'm', '<', '>', '.', ' ', 'p'};
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
-		if (keys[i] == key)
-			return true;
-	return false;
-}
-
 struct app *group_app(struct group *group)
 {
 	return group->open ? &group->open->app : &group->front;
@@ -241,17 +165,15 @@ struct app *group_app(struct group *group)
 
 unsigned group_key(struct group *group, uint32_t key)
 {
-	if (group->open || group->front.help || is_common(key)) {
-		unsigned requests = app_key(group_app(group), key);
-		if (requests & REQUEST_LEAVE && group->listed && group->open) {
-			carry_looks(&group->front, &group->open->app);
-			group->selected = group->open->pid;
-			group->open = NULL;
-		}
-		return requests;
+	if (!group->open)
+		return group_key_of_list(group, key);
+	unsigned requests = app_key(&group->open->app, key);
+	if (requests & REQUEST_LEAVE && group->listed) {
+		group_carry_looks(&group->front, &group->open->app);
+		group->selected = group->open->pid;
+		group->open = NULL;
 	}
-	group->front.message[0] = 0;
-	return key_of_list(group, key);
+	return requests;
 }
 
 unsigned group_click(struct group *group, unsigned row, unsigned column)

@@ -34,6 +34,7 @@ enum process_sort {
 /* One process. Its pointer stays the same. */
 struct member {
 	pid_t pid, parent;
+	char command[512];
 	struct app app;
 	struct plain plain;
 	struct heapspy_sampler *sampler; /* NULL: where its samples come from is not known here */
@@ -51,7 +52,9 @@ struct group {
 	double interval, census_interval;
 	enum process_sort sort;
 	bool reverse;
+	enum since since; /* what growth is counted from */
 	pid_t selected;
+	pid_t saved;     /* whose heap the snapshot is of that is asked for */
 	size_t top;
 	void (*end)(void *context, struct member *member); /* before one is forgotten */
 	void *context;
@@ -84,9 +87,17 @@ static inline bool member_is_gone(const struct member *member)
 /* What is on the screen. */
 struct app *group_app(struct group *group);
 
+/* After its order, or what that depends on, has changed. */
+void group_sort(struct group *group);
+
 /* As app_key(). What is asked of the sampler is meant for that of the open member, of
  * all where there is none. */
 unsigned group_key(struct group *group, uint32_t key);
+
+/* Of that: of the list. group_keys.c */
+unsigned group_key_of_list(struct group *group, uint32_t key);
+bool group_list_takes(uint32_t key);
+void group_carry_looks(struct app *to, const struct app *from);
 
 /* As app_click(). */
 unsigned group_click(struct group *group, unsigned row, unsigned column);
@@ -100,7 +111,7 @@ size_t group_selected(const struct group *group);
 /* The list: view_group.c. */
 void view_group(struct group *group);
 
-/* Bytes that live objects grow by in a minute; NaN: not known yet. */
-double member_growth(const struct member *member);
+/* Bytes that live objects grew by; NaN: not known yet. */
+double member_growth(const struct member *member, enum since since);
 
 #endif

@@ -3,13 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "app.h"
 #include "export.h"
 #include "text.h"
-
-enum { CTRL_C = 3, CTRL_L = 12, CTRL_Z = 26 };
 
 /* ---- moving ------------------------------------------------------------------------- */
 
@@ -239,14 +236,7 @@ static unsigned set_baseline(struct app *app, uint32_t key)
 {
 	char text[TEXT_SIZE];
 	(void)key;
-	model_set_baseline(&app->model);
-	app->since = SINCE_BASELINE;
-	app->selected = app->growing && !app->detail ? 0 : app->selected;
-	for (size_t i = 0; i < app->source_count; i++) {
-		app->source[i].base_objects = 0;
-		app->source[i].base_bytes = 0;
-	}
-	app_sort(app);
+	app_set_baseline(app);
 	snprintf(app->message, sizeof(app->message), "changes count from the heap walk of %s on",
 		 text_clock(text, app->model.baseline_time));
 	return 0;
@@ -354,36 +344,18 @@ static unsigned native_frames(struct app *app, uint32_t key)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* "heapspy-48211-types-20260901T120731Z", which no other is likely to have. */
-static void suggest_path(struct app *app, const char *view, const char *ending)
-{
-	time_t seconds = (time_t)app->now;
-	struct tm parts = {0};
-	char time[32];
-	gmtime_r(&seconds, &parts);
-	strftime(time, sizeof(time), "%Y%m%dT%H%M%SZ", &parts);
-	snprintf(app->path, sizeof(app->path), "heapspy-%d-%s-%s%s",
-		 (int)app->model.target->pid, view, time, ending);
-}
-
 static unsigned export(struct app *app, uint32_t key)
 {
-	app->prompt = PROMPT_EXPORT;
-	app->exists = false;
-	app->format = key == 'e' ? TUI_JSON : TUI_CSV;
-	app->help = false;
-	suggest_path(app, export_view_name(app), key == 'e' ? ".json" : ".csv");
+	app_ask_path(app, PROMPT_EXPORT, app->model.target->pid, export_view_name(app),
+		     key == 'e' ? TUI_JSON : TUI_CSV);
 	return 0;
 }
 
 static unsigned snapshot(struct app *app, uint32_t key)
 {
 	(void)key;
-	if (!has_process(app))
-		return 0;
-	app->prompt = PROMPT_SNAPSHOT;
-	app->exists = false;
-	suggest_path(app, "heap", ".core");
+	if (has_process(app))
+		app_ask_path(app, PROMPT_SNAPSHOT, app->model.target->pid, "heap", TUI_JSON);
 	return 0;
 }
 
@@ -517,7 +489,7 @@ const struct binding keymap[] = {
 	{{'x'}, "x", NULL, "write a snapshot of the heap to a file", snapshot},
 	{{TUI_KEY_F5, 'w'}, "F5 w", NULL, "walk the heap now", walk},
 	{{'?', 'h', TUI_KEY_F1}, "? h F1", "help", "help: keys, marks, units", help},
-	{{'q', TUI_KEY_F10, CTRL_C}, "q F10 ^C", "quit", "quit", quit},
+	{{'q', TUI_KEY_F10, KEYMAP_CTRL_C}, "q F10 ^C", "quit", "quit", quit},
 	{{TUI_KEY_UP, 'k', TUI_KEY_DOWN, 'j'}, "Up k Down j", NULL, "move by a row", move},
 	{{TUI_KEY_PAGE_UP, TUI_KEY_PAGE_DOWN, TUI_KEY_HOME, TUI_KEY_END},
 	 "PgUp PgDn Home End",
@@ -549,16 +521,22 @@ const struct binding keymap[] = {
 	{{'.'}, ".", NULL, "replay: one reading on", wind},
 	{{'<', '>'}, "< >", NULL, "replay: a minute back, a minute on", wind},
 	{{'y'}, "y", NULL, "copy the equivalent command, and print it at the end", copy},
-	{{CTRL_L}, "^L", NULL, "paint the screen anew", repaint},
-	{{CTRL_Z}, "^Z", NULL, "suspend", suspend},
+	{{KEYMAP_CTRL_L}, "^L", NULL, "paint the screen anew", repaint},
+	{{KEYMAP_CTRL_Z}, "^Z", NULL, "suspend", suspend},
 };
 const size_t keymap_size = sizeof(keymap) / sizeof(*keymap);
 
-unsigned keymap_run(struct app *app, uint32_t key)
+const struct binding *keymap_find(uint32_t key)
 {
 	for (size_t i = 0; i < keymap_size && key; i++)
 		for (size_t j = 0; j < sizeof(keymap[i].keys) / sizeof(*keymap[i].keys); j++)
 			if (keymap[i].keys[j] == key)
-				return keymap[i].run(app, key);
-	return 0;
+				return &keymap[i];
+	return NULL;
+}
+
+unsigned keymap_run(struct app *app, uint32_t key)
+{
+	const struct binding *binding = keymap_find(key);
+	return binding ? binding->run(app, key) : 0;
 }

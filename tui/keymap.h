@@ -11,6 +11,9 @@
 
 struct app;
 
+/* Control characters. */
+enum { KEYMAP_CTRL_C = 3, KEYMAP_CTRL_L = 12, KEYMAP_CTRL_Z = 26 };
+
 /* Keys that are no characters: above the last code point. */
 enum {
 	TUI_KEY_UP = 0x110000,
@@ -42,6 +45,9 @@ struct binding {
 
 extern const struct binding keymap[];
 extern const size_t keymap_size;
+
+/* What the key is for; NULL: it is for nothing. */
+const struct binding *keymap_find(uint32_t key);
 
 /* What the key is for, done; nothing for one that is for nothing. */
 unsigned keymap_run(struct app *app, uint32_t key);

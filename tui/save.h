@@ -3,23 +3,24 @@
 #ifndef TUI_SAVE_H
 #define TUI_SAVE_H
 
-#include "app.h"
+#include "group.h"
 
 struct saver {
 	const struct tui_files *files; /* NULL: nothing can be written */
 	/* The snapshot that is being written. */
 	uint64_t number; /* of the sampler's, 0: none is */
-	const struct app *app;
+	const struct member *member; /* whose heap it is */
 	char path[256];
 };
 
-/* Write what app->prompt was answered with. `sampler` is that of the app. */
-void save_file(struct saver *saver, struct app *app, struct heapspy_sampler *sampler);
+/* Write what the prompt on the screen was answered with. */
+void save_file(struct saver *saver, struct group *group);
 
-/* The app took a sample: is the snapshot written? True: it is, or failed. */
-bool save_look(struct saver *saver, struct app *app);
+/* The member took a sample: is the snapshot written? True: it is, or failed; and the screen
+ * says so. */
+bool save_look(struct saver *saver, struct group *group, const struct member *member);
 
-/* The app and its sampler are no more. */
-void save_forget(struct saver *saver, const struct app *app);
+/* The member and its sampler are no more. */
+void save_forget(struct saver *saver, const struct member *member);
 
 #endif

@@ -131,6 +131,15 @@ const char *text_clock(char text[TEXT_SIZE], double epoch)
 	return text;
 }
 
+void text_words(char *text, size_t size, char *const *words)
+{
+	size_t length = 0;
+	text[0] = 0;
+	for (; words && *words && length + 1 < size; words++)
+		length += (size_t)snprintf(text + length, size - length, "%s%s", length ? " " : "",
+					   *words);
+}
+
 /* ---- UTF-8 ----------------------------------------------------------------------- */
 
 uint32_t text_next(const char **text)

@@ -20,6 +20,9 @@ const char *text_seconds(char text[TEXT_SIZE], double seconds);      /* 12ms, 1.
 const char *text_pause(char text[TEXT_SIZE], double seconds);        /* 85us, 1.25ms, 12ms, 1.5s */
 const char *text_clock(char text[TEXT_SIZE], double epoch);          /* 12:03:21, local time */
 
+/* Words with a space between them; what does not fit is left out. NULL ends them, or is none. */
+void text_words(char *text, size_t size, char *const *words);
+
 /* The code point at *text, which moves on behind it; 0 at the end. What is no UTF-8
  * is U+FFFD, a byte each. */
 uint32_t text_next(const char **text);

@@ -164,7 +164,7 @@ static void end_member(void *context, struct member *member)
 	if (!run->source->scout)
 		return;
 	heapspy_sampler_stop(member->sampler);
-	save_forget(&run->saver, &member->app);
+	save_forget(&run->saver, member);
 	heapspy_scout_give_up(run->source->scout);
 }
 
@@ -305,12 +305,12 @@ static void fulfil(struct run *run, unsigned requests)
 	if (requests & REQUEST_SUSPEND)
 		terminal_suspend();
 	if (requests & REQUEST_FILE)
-		save_file(&run->saver, app, run->group.open ? run->group.open->sampler : NULL);
+		save_file(&run->saver, &run->group);
 }
 
 static void look_for_snapshot(struct run *run, struct member *member)
 {
-	save_look(&run->saver, &member->app);
+	save_look(&run->saver, &run->group, member);
 }
 
 static bool draw(struct run *run)

@@ -28,13 +28,14 @@ enum tui_format { TUI_JSON, TUI_CSV, TUI_TEXT, TUI_FORMATS };
 enum tui_kind {
 	TUI_NAME,         /* text; NULL: not known */
 	TUI_COUNT,        /* natural; HEAPSPY_UNKNOWN: not known */
-	TUI_CHANGE,       /* real, rounded */
+	TUI_CHANGE,       /* real, rounded; NaN: not known */
 	TUI_SIGNED,       /* integer */
+	TUI_ID,           /* integer, which is no quantity */
 	TUI_BYTES,        /* natural */
-	TUI_BYTES_CHANGE, /* real, rounded */
+	TUI_BYTES_CHANGE, /* real, rounded; NaN: not known */
 	TUI_ADDRESS,      /* natural */
 	TUI_RATIO,        /* real */
-	TUI_TIME,         /* real: seconds since the epoch */
+	TUI_TIME,         /* real: seconds since the epoch; NaN: not known */
 	TUI_FLAG,         /* natural */
 };
 
@@ -50,11 +51,14 @@ union tui_value {
 	double real;
 };
 
+/* A real that is not known. */
+#define TUI_NOT_KNOWN __builtin_nan("")
+
 /* A view as a table: what it shows, all of it. */
 struct tui_table {
 	const char *view; /* "types" */
 	double time;      /* of the data */
-	const struct heapspy_target_info *target; /* whose it is */
+	const struct heapspy_target_info *target; /* whose it is; NULL: of several processes */
 	const struct heapspy_python_info *python;
 	const struct tui_column *columns;
 	size_t column_count, row_count;

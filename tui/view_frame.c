@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "group.h"
 #include "keymap.h"
 #include "text.h"
 
@@ -43,15 +44,6 @@ static void add_value(struct line *line, unsigned gap, const char *name, const c
 		return;
 	add(line, ROLE_DIM, gap, name);
 	add(line, ROLE_HEADER, 1, value);
-}
-
-static void format_command(const struct heapspy_target_info *target, char *text, size_t size)
-{
-	size_t length = 0;
-	text[0] = 0;
-	for (char **word = target->command; word && *word && length + 1 < size; word++)
-		length += (size_t)snprintf(text + length, size - length, "%s%s", length ? " " : "",
-					   *word);
 }
 
 static void line_of_identity(struct app *app, struct grid *grid, const struct rect *rect)
@@ -95,7 +87,7 @@ static void line_of_identity(struct app *app, struct grid *grid, const struct re
 	double seconds = model->target->uptime + (sample ? sample->time - model->first_time : 0);
 	snprintf(uptime, sizeof(uptime), "up %s", text_seconds(text, seconds));
 	unsigned after = text_columns(version) + text_columns(uptime) + 4;
-	format_command(model->target, command, sizeof(command));
+	text_words(command, sizeof(command), model->target->command);
 	unsigned width = text_columns(command);
 	if (line.column + 1 + width + after > line.end)
 		width = line.end > line.column + 1 + after ? line.end - line.column - 1 - after : 0;
@@ -302,12 +294,12 @@ void view_status(struct app *app, struct grid *grid, const struct rect *rect)
 void view_footer(struct app *app, struct grid *grid, const struct rect *rect)
 {
 	unsigned column = 0, row = 0, reserved = 14;
-	(void)app;
+	bool list = !app->model.target;
 	if (!rect->rows)
 		return;
 	for (size_t i = 0; i < keymap_size; i++) {
 		const struct binding *binding = &keymap[i];
-		if (!binding->footer)
+		if (!binding->footer || (list && !group_list_takes(binding->keys[0])))
 			continue;
 		char name[TEXT_SIZE];
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(binding->names, " "),

@@ -75,7 +75,7 @@ static void add_up(const struct group *group, struct sums *ret_sums)
 			continue;
 		const struct heapspy_dump *dump = sample->census->dump;
 		uint64_t heap = model_heap(sample);
-		double growth = member_growth(member);
+		double growth = member_growth(member, SINCE_MINUTE);
 		sums.walked++;
 		sums.pss += dump->memory.pss == HEAPSPY_UNKNOWN ? 0 : dump->memory.pss;
 		sums.private += dump->memory.uss == HEAPSPY_UNKNOWN ? 0 : dump->memory.uss;
@@ -125,36 +125,34 @@ static void draw_header(struct group *group, struct grid *grid, const struct rec
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static void draw_headings(struct grid *grid, const struct rect *rect,
+static const char *heading_of(const struct group *group, unsigned column)
+{
+	static const char *const growth[SINCE_COUNT] = {"+/-min", "+/-last", "+/-base"};
+	return column == PROCESS_SORT_GROWTH ? growth[group->since] : headings[column];
+}
+
+static void draw_headings(const struct group *group, struct grid *grid, const struct rect *rect,
 			  const bool shown[COLUMNS])
 {
 	char texts[COLUMNS][TEXT_SIZE];
 	for (unsigned i = 0; i < COLUMNS; i++)
-		snprintf(texts[i], TEXT_SIZE, "%s", headings[i]);
+		snprintf(texts[i], TEXT_SIZE, "%s", heading_of(group, i));
 	grid_right(grid, rect, 0, PID_COLUMNS, ROLE_HEADER, "PID");
 	unsigned end = put_columns(grid, rect, 0, ROLE_HEADER, shown, texts);
 	grid_text(grid, rect, 0, end + 2, ROLE_HEADER, "COMMAND");
 }
 
-static void format_command(const struct heapspy_target_info *target, char *text, size_t size)
-{
-	size_t length = 0;
-	text[0] = 0;
-	for (char **word = target->command; word && *word && length + 1 < size; word++)
-		length += (size_t)snprintf(text + length, size - length, "%s%s", length ? " " : "",
-					   *word);
-}
-
-static void draw_row(const struct member *member, struct grid *grid, const struct rect *rect,
-		     unsigned row, bool selected, const bool shown[COLUMNS])
+static void draw_row(const struct group *group, const struct member *member, struct grid *grid,
+		     const struct rect *rect, unsigned row, bool selected,
+		     const bool shown[COLUMNS])
 {
 	const struct model *model = &member->app.model;
 	const struct heapspy_sample *sample = model->sample;
 	const struct heapspy_dump *dump = sample && sample->census ? sample->census->dump : NULL;
 	bool gone = member_is_gone(member), suspect = model_suspect(model) != NULL;
 	enum role role = gone ? ROLE_DIM : suspect ? ROLE_BAD : ROLE_TEXT;
-	char texts[COLUMNS][TEXT_SIZE], pid[TEXT_SIZE], command[512];
-	double growth = member_growth(member);
+	char texts[COLUMNS][TEXT_SIZE], pid[TEXT_SIZE];
+	double growth = member_growth(member, group->since);
 	for (unsigned i = 0; i < COLUMNS; i++)
 		strcpy(texts[i], "-");
 	if (dump) {
@@ -176,9 +174,8 @@ static void draw_row(const struct member *member, struct grid *grid, const struc
 		end = grid_text(grid, rect, row, end, ROLE_BAD, "GONE") + 1;
 	else if (sample && sample->trouble)
 		end = grid_text(grid, rect, row, end, ROLE_BAD, "TROUBLE") + 1;
-	format_command(model->target, command, sizeof(command));
 	if (end + 6 < rect->columns)
-		grid_middle(grid, rect, row, end, rect->columns - end, role, command);
+		grid_middle(grid, rect, row, end, rect->columns - end, role, member->command);
 	if (selected)
 		grid_select_row(grid, rect, row);
 }
@@ -190,7 +187,7 @@ static void draw_list(struct group *group, struct grid *grid, const struct rect 
 	unsigned page = rect->rows > 1 ? rect->rows - 1 : 1;
 	group->front.page = page;
 	choose_columns(rect->columns, shown);
-	draw_headings(grid, rect, shown);
+	draw_headings(group, grid, rect, shown);
 	if (selected < group->top)
 		group->top = selected;
 	if (selected >= group->top + page)
@@ -199,7 +196,8 @@ static void draw_list(struct group *group, struct grid *grid, const struct rect 
 		group->top = group->count > page ? group->count - page : 0;
 	for (unsigned row = 0; row < page && group->top + row < group->count; row++) {
 		size_t number = group->top + row;
-		draw_row(group->members[number], grid, rect, row + 1, number == selected, shown);
+		draw_row(group, group->members[number], grid, rect, row + 1, number == selected,
+			 shown);
 	}
 	grid->cursor_row = rect->row + 1 + (unsigned)(selected - group->top);
 	grid->cursor_column = 0;
@@ -211,7 +209,7 @@ static void draw_title(struct group *group, struct grid *grid, const struct rect
 	grid_rule(grid, rect, 0, NULL);
 	grid_text(grid, rect, 0, 0, ROLE_HEADER, "[Processes]");
 	bool up = group->reverse != (group->sort == PROCESS_SORT_PID);
-	snprintf(text, sizeof(text), " sort %s %s", headings[group->sort], up ? "^" : "v");
+	snprintf(text, sizeof(text), " sort %s %s", heading_of(group, group->sort), up ? "^" : "v");
 	grid_right(grid, rect, 0, rect->columns, ROLE_DIM, text);
 }
 
@@ -236,8 +234,11 @@ void view_group(struct group *group)
 		draw_header(group, grid, &layout->header);
 		draw_title(group, grid, &layout->tabs);
 		draw_list(group, grid, &layout->main);
-		if (front->message[0])
-			grid_text(grid, &layout->status, 0, 0, ROLE_ACCENT, front->message);
+		view_status(front, grid, &layout->status);
 	}
-	view_footer(front, grid, &layout->footer);
+	/* Where there is no line for it, what was just said goes before the keys. */
+	if (layout->tier == TIER_SMALL && (front->prompt || front->message[0]))
+		view_status(front, grid, &layout->footer);
+	else
+		view_footer(front, grid, &layout->footer);
 }

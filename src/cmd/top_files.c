@@ -2,6 +2,7 @@
 #include "cmd/top_files.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,14 @@ static enum tui_saved explain(const struct heapspy_error *error, char *why, size
 
 /* ---- tables ---------------------------------------------------------------------------- */
 
+static void emit_rounded(struct emitter *emitter, const char *key, double value)
+{
+	if (isnan(value))
+		emit_text(emitter, key, key, NULL);
+	else
+		emit_signed(emitter, key, key, (int64_t)value);
+}
+
 static void emit_value(struct emitter *emitter, const struct tui_column *column,
 		       const union tui_value *value)
 {
@@ -37,16 +46,19 @@ static void emit_value(struct emitter *emitter, const struct tui_column *column,
 		emit_count(emitter, key, key, value->natural);
 		break;
 	case TUI_CHANGE:
-		emit_signed(emitter, key, key, (int64_t)value->real);
+		emit_rounded(emitter, key, value->real);
 		break;
 	case TUI_SIGNED:
 		emit_signed(emitter, key, key, value->integer);
+		break;
+	case TUI_ID:
+		emit_id(emitter, key, key, value->integer);
 		break;
 	case TUI_BYTES:
 		emit_bytes(emitter, key, key, value->natural);
 		break;
 	case TUI_BYTES_CHANGE:
-		emit_signed(emitter, key, key, (int64_t)value->real);
+		emit_rounded(emitter, key, value->real);
 		break;
 	case TUI_ADDRESS:
 		emit_address(emitter, key, key, value->natural);
@@ -55,7 +67,10 @@ static void emit_value(struct emitter *emitter, const struct tui_column *column,
 		emit_ratio(emitter, key, key, value->real);
 		break;
 	case TUI_TIME:
-		emit_time(emitter, key, key, value->real);
+		if (isnan(value->real))
+			emit_text(emitter, key, key, NULL);
+		else
+			emit_time(emitter, key, key, value->real);
 		break;
 	case TUI_FLAG:
 		emit_flag(emitter, key, key, value->natural != 0, "yes", "no");
@@ -67,8 +82,10 @@ static void emit_view(struct emitter *emitter, const struct tui_table *table)
 {
 	emit_document_of(emitter, "heapspy.top/1", table->time);
 	emit_text(emitter, "view", NULL, table->view);
-	emit_target(emitter, table->target, true);
-	emit_python(emitter, table->python, true);
+	if (table->target) {
+		emit_target(emitter, table->target, true);
+		emit_python(emitter, table->python, true);
+	}
 	emit_object(emitter, NULL, "view");
 	emit_text(emitter, NULL, "", table->view);
 	emit_time(emitter, NULL, "", table->time);

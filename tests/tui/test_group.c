@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export.h"
 #include "group.h"
 #include "keymap.h"
 #include "scripted.h"
@@ -98,6 +99,18 @@ static const struct {
 	{"help", 24, 80, false, 60, "?", false, false},
 	{"opened", 24, 80, false, 60, "\2\2\n", false, false},
 	{"back", 24, 80, false, 60, "\2\2\n2\033", false, false},
+	{"panel", 24, 80, false, 60, "\0022", false, false},
+	{"export", 24, 80, false, 60, "e", false, false},
+	{"export-small", 10, 40, false, 60, "e", false, false},
+	{"snapshot", 24, 80, false, 60, "\2x", false, false},
+	{"snapshot-gone", 24, 80, false, 60, "\4x", true, false},
+	{"copied", 24, 80, false, 60, "y", true, false},
+	{"copied-none", 24, 80, false, 60, "y", true, true},
+	{"since-last", 24, 80, false, 60, "d", false, false},
+	{"baseline", 24, 80, false, 60, "b", false, false},
+	{"leaks", 24, 80, false, 60, "l", false, false},
+	{"of-one", 24, 80, false, 60, "?z", false, false},
+	{"freeze", 24, 80, false, 60, " ", false, false},
 };
 enum { FRAMES = sizeof(frames) / sizeof(*frames) };
 
@@ -174,28 +187,89 @@ static bool check_coming_and_going(void)
 	return good;
 }
 
-/* Every key of the list is one of the table. */
-static bool check_keys(void)
+/* Every key of the table does something in the list, or says why not; others do nothing; with
+ * help open or without. */
+static bool check_keys(bool help)
 {
 	bool good = true;
 	for (uint32_t key = 1; key <= TUI_KEY_F10; key = key == 127 ? TUI_KEY_UP : key + 1) {
 		struct group group;
-		bool listed = false;
 		watch(&group, 1, false, false);
 		group.sort = PROCESS_SORT_HEAP;
 		group.selected = group.members[1]->pid;
 		draw(&group, 24, 80);
+		if (help)
+			group_key(&group, '?');
+		draw(&group, 24, 80);
+		size_t scroll = group.front.scroll;
 		unsigned requests = group_key(&group, key);
-		bool did = requests || group.open || group.front.help || group.reverse ||
-			   group.sort != PROCESS_SORT_HEAP ||
-			   group.selected != group.members[1]->pid || group.front.message[0];
-		for (size_t i = 0; i < keymap_size; i++)
-			for (unsigned j = 0; j < 6; j++)
-				listed |= keymap[i].keys[j] == key;
-		good &= !did || listed;
+		bool did = requests || group.open || group.front.help != help || group.reverse ||
+			   group.sort != PROCESS_SORT_HEAP || group.since || group.front.prompt ||
+			   group.selected != group.members[1]->pid || group.front.message[0] ||
+			   group.front.scroll != scroll;
+		/* In the first line of help there is no way up. */
+		bool stays = help && (key == TUI_KEY_UP || key == 'k' || key == TUI_KEY_PAGE_UP ||
+				      key == TUI_KEY_HOME);
+		if (did != (keymap_find(key) && !stays)) {
+			fprintf(stderr, "key %x %s\n", key, did ? "did something" : "did nothing");
+			good = false;
+		}
+		draw(&group, 24, 80);
 		group_fini(&group);
 	}
-	printf("%sok %u - keys\n", good ? "" : "not ", FRAMES + 2);
+	printf("%sok %u - keys%s\n", good ? "" : "not ", FRAMES + (help ? 3 : 2),
+	       help ? ", with help" : "");
+	return good;
+}
+
+/* The list as a table for a file: a row a process, numbers as they are. */
+static bool check_export(void)
+{
+	struct group group;
+	struct tui_table table;
+	bool good = true;
+	watch(&group, 60, true, false);
+	if (!export_make_list(&group, &table))
+		abort();
+	good &= strcmp(table.view, "processes") == 0 && !table.target;
+	good &= table.row_count == MEMBERS;
+	for (size_t i = 0; i < table.row_count; i++) {
+		const union tui_value *row = table.values + i * table.column_count;
+		const struct member *member = group.members[i];
+		bool walked = member->app.model.sample->census != NULL;
+		good &= row[0].integer == member->pid && row[1].integer == 1;
+		good &= strcmp(row[2].text, member_is_gone(member) ? "gone" : "live") == 0;
+		good &= row[6].natural ==
+			(walked ? member->app.model.sample->census->dump->memory.uss : HEAPSPY_UNKNOWN);
+		good &= row[10].real > 1e6 || member->pid != 48230;
+		good &= row[13].natural == (member->pid == 48230);
+		good &= strcmp(row[15].text, member->command) == 0;
+	}
+	export_fini(&table);
+	group_fini(&group);
+	printf("%sok %u - export\n", good ? "" : "not ", FRAMES + 4);
+	return good;
+}
+
+/* A key that means something to one process does not lead back to the list. */
+static bool check_opened(void)
+{
+	bool good = true;
+	for (size_t i = 0; i < keymap_size; i++) {
+		for (unsigned j = 0; j < 6 && keymap[i].keys[j]; j++) {
+			struct group group;
+			uint32_t key = keymap[i].keys[j];
+			watch(&group, 20, false, false);
+			draw(&group, 24, 80);
+			group_key(&group, TUI_KEY_ENTER);
+			draw(&group, 24, 80);
+			group_key(&group, key);
+			bool back = key == TUI_KEY_ESCAPE || key == TUI_KEY_BACKSPACE;
+			good &= (group.open == NULL) == back;
+			group_fini(&group);
+		}
+	}
+	printf("%sok %u - keys of one process\n", good ? "" : "not ", FRAMES + 5);
 	return good;
 }
 
@@ -204,11 +278,14 @@ int main(int argc, char **argv)
 	setenv("TZ", "UTC", 1);
 	if (argc != 2 || !setlocale(LC_CTYPE, "C.UTF-8"))
 		return 77;
-	printf("1..%d\n", FRAMES + 2);
+	printf("1..%d\n", FRAMES + 5);
 	bool good = true;
 	for (unsigned i = 0; i < FRAMES; i++)
 		good &= check(argv[1], i);
 	good &= check_coming_and_going();
-	good &= check_keys();
+	good &= check_keys(false);
+	good &= check_keys(true);
+	good &= check_export();
+	good &= check_opened();
 	return good ? 0 : 1;
 }

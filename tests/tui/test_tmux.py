@@ -603,8 +603,78 @@ def test_soak(heapspy, tmp_path):
     assert result["rss"][-1] < 80 << 20
 
 
-def test_several_processes(terminal, heapspy):
-    """A list of them; one is opened and left again; one comes, one goes."""
+# In the list of processes; what stands between two of a kind leads back to where it was.
+LIST_KEYS = [
+    ("?", "?", r"Help: Esc closes it"),
+    ("h", "h", r"^\[Processes\]"),
+    ("F1", "F1", r"Help: Esc closes it"),
+    ("End", "End", r"Nothing is written into the process"),
+    ("Home", "Home", r"Help: Esc closes it\W*\n Enter"),
+    ("Backspace", "BSpace", r"^\[Processes\]"),
+    ("Esc", "Escape", r"this is the list of all processes"),
+    ("Down", "Down", r"COMMAND\n .*\n>"),
+    ("Up", "Up", r"COMMAND\n>"),
+    ("j", "j", r"COMMAND\n .*\n>"),
+    ("k", "k", r"COMMAND\n>"),
+    ("PgDn", "PageDown", r"COMMAND\n .*\n .*\n>"),
+    ("PgUp", "PageUp", r"COMMAND\n>"),
+    ("s", "s", r"sort SHARED v"),
+    ("S", "S", r"sort PRIVATE v"),
+    ("R", "R", r"sort PRIVATE \^"),
+    ("R", "R", r"sort PRIVATE v"),
+    ("d", "d", r"OBJECTS +\+/-last .*[\s\S]*growth is since the heap walk before"),
+    ("b", "b", r"OBJECTS +\+/-base .*[\s\S]*growth counts from the last heap walk"),
+    ("l", "l", r"sort \+/-base v[\s\S]*what grew most"),
+    ("S", "S", r"sort OBJECTS v"),
+    ("Space", "Space", r"the list goes on"),
+    ("F5", "F5", r"walking the heap"),
+    ("p", "p", r"the list goes on"),
+    ("w", "w", r"walking the heap"),
+    ("+", "+", r"a heap walk every 1s"),
+    ("-", "-", r"a heap walk every 2s"),
+    ("C", "C", r"theme: blue and yellow"),
+    ("C", "C", r"theme: no colours"),
+    ("C", "C", r"theme: colours of the terminal"),
+    ("m", "m", r"mouse: clicks select"),
+    ("m", "m", r"mouse: it is the terminal's"),
+    (".", ".", r"this is no recording"),
+    ("y", "y", r"copied: heapspy top --subprocesses \d+$"),
+    ("<", "<", r"this is no recording"),
+    ("e", "e", r"export JSON to: heapspy-processes-\w+\.json_"),
+    ("Tab", "Tab", r"export CSV to: heapspy-processes-\w+\.csv_"),
+    ("Esc", "Escape", r"\A(?![\s\S]*export CSV)"),
+    ("E", "E", r"export CSV to: "),
+    ("Esc", "Escape", r"\A(?![\s\S]*export CSV)"),
+    (">", ">", r"this is no recording"),
+    ("x", "x", r"snapshot of the heap to: heapspy-\d+-heap-\w+\.core_"),
+    ("Esc", "Escape", r"\A(?![\s\S]*snapshot of the heap to)"),
+    ("^L", "C-l", r"^\[Processes\]"),
+    ("Enter", "Enter", r"\[1 Types\]"),
+    ("Esc", "Escape", r"^\[Processes\]"),
+    *(
+        step
+        for number, panel in enumerate(("Types", "GC", "Alloc", "Threads", "Memory", "Log"), 1)
+        for step in (
+            (str(number), str(number), rf"\[{number} {panel}\]"),
+            ("Esc", "Escape", r"^\[Processes\]"),
+        )
+    ),
+    # Nothing of one process alone leads out of its dashboard.
+    ("4", "4", r"\[4 Threads\]"),
+    ("n", "n", r"TOP FRAME  with C at \d"),
+    ("n", "n", r"frames of Python, as they are"),
+    ("Esc", "Escape", r"^\[Processes\]"),
+    *(
+        step
+        for name, key in {"/": "/", "c": "c", "S-Tab": "BTab", "z": "z", "o": "o", "A": "A", "v": "v", "T": "T", "g": "g", "t": "t"}.items()
+        for step in ((name, key, r"that is for one process: Enter opens it"), (".", ".", r"this is no recording"))
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture
+def family():
+    """A process, and how to ask it for children and for their end; on demand."""
     command = ["/usr/bin/python3", CHECKOUT / "tests" / "programs" / "workers.py"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
 
@@ -614,20 +684,88 @@ def test_several_processes(terminal, heapspy):
             return parent.stdout.readline().strip()
 
         assert parent.stdout.readline() == "ready\n"
-        first = ask("fork 20000")
-        terminal.line(f"clear; {heapspy.path} top -s {parent.pid} --census 1s; echo status=$?.")
-        terminal.until(rf"2 processes .*LIVE$[\s\S]*^[> ][! ] +{first} +\d")
-        second = ask("fork 90000")
-        terminal.until(rf"3 processes .*LIVE$[\s\S]*^>[! ] +{second} +\d")
-        terminal.press("Enter")
-        terminal.until(rf"\Aheapspy top  {second} ")
-        terminal.until(r"__main__\.Marked +90,000")
-        terminal.press("Escape")
-        terminal.until(r"^\[Processes\]")
-        ask(f"end {first}")
-        terminal.until(rf"2 processes  1 gone .*LIVE$[\s\S]*{first} .* GONE ")
-        parent.stdin.close()
-        terminal.until(r"0 processes  3 gone .*GONE$")
-        terminal.press("q")
-        terminal.until(r"heapspy: the processes are gone\n +why: [\s\S]*status=3\.")
-        terminal.assert_restored()
+        yield parent, ask
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            parent.stdin.close()
+
+
+@pytest.mark.parametrize("terminal", [(80, 24), (160, 50)], indirect=True, ids=["80x24", "160x50"])
+def test_every_key_of_the_list(terminal, heapspy, family):
+    parent, ask = family
+    children = [ask("fork 20000"), ask("fork 50000")]
+    terminal.line(f"clear; {heapspy.path} top -s {parent.pid} --census 2s; echo status=$?.")
+    rows = r"[\s\S]*".join(rf"^[> ][! ] +({'|'.join(children)}) +\d" for _ in children)
+    terminal.until(rf"3 processes .*LIVE$[\s\S]*{rows}")
+    driven = set()
+    for name, key, seen in LIST_KEYS:
+        terminal.press(key)
+        terminal.until(seen)
+        driven.add(name)
+    terminal.press("C-z")
+    terminal.until(r"Stopped")
+    terminal.line("clear; fg")
+    terminal.until(r"LIVE$")
+    # Those of one process: the table is the same, and test_every_key() knows that it is whole.
+    named = {name for name, _, _ in KEYS} | {"/", "m"}
+    assert driven == named
+    terminal.press("q")
+    terminal.assert_restored()
+
+
+def test_files_of_the_list(terminal, heapspy, family, tmp_path, monkeypatch):
+    """The list in each format, and a snapshot of the process that is selected."""
+    monkeypatch.chdir(tmp_path)
+    terminal.line(f"cd {tmp_path}")
+    parent, ask = family
+    child = int(ask("fork 20000"))
+    terminal.line(f"clear; {heapspy.path} top -s {parent.pid} --census 1s; echo status=$?.")
+    terminal.until(rf"2 processes .*LIVE$[\s\S]*^>[! ] +{child} +\d")
+    ask_for(terminal, "e", pathlib.Path("list.json"))
+    terminal.press("Enter")
+    terminal.until(r"written: list\.json, 2 rows")
+    document = heapspy.parse(pathlib.Path("list.json").read_text())
+    assert document["view"] == "processes" and "target" not in document
+    rows = {row["pid"]: row for row in document["rows"]}
+    assert set(rows) == {parent.pid, child} and rows[child]["parent"] == parent.pid
+    assert rows[child]["state"] == "live" and "workers.py" in rows[child]["command"]
+    assert rows[child]["objects"] >= 20000 and rows[child]["private"] > 10**5 and rows[child]["rss"] > rows[child]["private"]
+    ask_for(terminal, "E", pathlib.Path("list.csv"))
+    terminal.press("Enter")
+    terminal.until(r"written: list\.csv, 2 rows")
+    lines = pathlib.Path("list.csv").read_text().splitlines()
+    assert lines[0].startswith("pid,parent,state,") and sorted(int(line.split(",")[0]) for line in lines[1:]) == sorted(rows)
+    terminal.press("e", "Tab", "Tab")
+    terminal.until(r"export text to: ")
+    terminal.press("Enter")
+    terminal.until(r"written: heapspy-processes-\w+\.txt, 2 rows")
+    (text,) = tmp_path.glob("heapspy-processes-*.txt")
+    assert re.search(rf"^ *{child} +{parent.pid} +live ", text.read_text(), re.M)
+    ask_for(terminal, "x", pathlib.Path("child.core"))
+    terminal.press("Enter")
+    terminal.until(r"written: \S+ on disk in \S+: child\.core")
+    terminal.press("q")
+    terminal.assert_restored()
+    of_file = heapspy.json("dump", "./child.core", "--filter", "*Marked")
+    assert of_file["target"]["pid"] == child and of_file["heap"]["types"][0]["objects"] == 20000
+
+
+def test_several_processes(terminal, heapspy, family):
+    """A list of them; one is opened and left again; one comes, one goes."""
+    parent, ask = family
+    first = ask("fork 20000")
+    terminal.line(f"clear; {heapspy.path} top -s {parent.pid} --census 1s; echo status=$?.")
+    terminal.until(rf"2 processes .*LIVE$[\s\S]*^[> ][! ] +{first} +\d")
+    second = ask("fork 90000")
+    terminal.until(rf"3 processes .*LIVE$[\s\S]*^>[! ] +{second} +\d")
+    terminal.press("Enter")
+    terminal.until(rf"\Aheapspy top  {second} ")
+    terminal.until(r"__main__\.Marked +90,000")
+    terminal.press("Escape")
+    terminal.until(r"^\[Processes\]")
+    ask(f"end {first}")
+    terminal.until(rf"2 processes  1 gone .*LIVE$[\s\S]*{first} .* GONE ")
+    parent.stdin.close()
+    terminal.until(r"0 processes  3 gone .*GONE$")
+    terminal.press("q")
+    terminal.until(r"heapspy: the processes are gone\n +why: [\s\S]*status=3\.")
+    terminal.assert_restored()
