@@ -188,22 +188,12 @@ static bool is_circular(struct peek *peek, const struct layout *layout, uint64_t
 /* As often as that a list may change between two of its words. */
 #define LIST_ATTEMPTS 16
 
-bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc)
+bool gc_list_is_circular(struct peek *peek, const struct layout *layout, uint64_t head)
 {
-	uint64_t heads[GC_HEADS];
-	unsigned circular = 0;
-	gc_heads(layout, gc, heads);
-	for (unsigned i = 0; i < GC_HEADS; i++) {
-		bool found = is_circular(peek, layout, heads[i]);
-		for (unsigned j = 0; j < LIST_ATTEMPTS && !found; j++) {
-			peek_forget(peek);
-			found = is_circular(peek, layout, heads[i]);
-		}
-		circular += found;
+	bool found = is_circular(peek, layout, head);
+	for (unsigned i = 0; i < LIST_ATTEMPTS && !found; i++) {
+		peek_forget(peek);
+		found = is_circular(peek, layout, head);
 	}
-	/* While a generation is collected its _gc_prev words hold counts and its list may
-	 * look broken; the younger ones are empty then, and whole. The permanent one alone
-	 * proves nothing: it lies where it does in both kinds of 3.13. */
-	bool collecting = peek_i32(peek, gc + OFFSET(layout, GcState, collecting)) == 1;
-	return peek_take_fault(peek) == FAULT_NONE && circular >= (collecting ? 2 : GC_HEADS);
+	return found;
 }

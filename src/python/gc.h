@@ -42,8 +42,8 @@ enum fault gc_read(struct peek *peek, const struct layout *layout, uint64_t gc,
  * faults in the peek. */
 int64_t gc_young_count(struct peek *peek, const struct layout *layout, uint64_t gc);
 
-/* Do the heads of the lists hold together: head.next.prev == head and
- * head.prev.next == head, each? */
-bool gc_is_sane(struct peek *peek, const struct layout *layout, uint64_t gc);
+/* Does the head of a list hold together with what it leads to: head.next.prev == head or
+ * head.prev.next == head? Leaves no fault in the peek. */
+bool gc_list_is_circular(struct peek *peek, const struct layout *layout, uint64_t head);
 
 #endif

@@ -137,6 +137,17 @@ def test_snapshot(heapspy, files: Files) -> None:
     assert stat.S_IMODE(files.snapshot.stat().st_mode) == 0o600
 
 
+@pytest.mark.only("pyenv-3.8", "sid-3.15")
+def test_snapshots_of_a_busy_target(heapspy, workplace: targets.Workplace, tmp_path: pathlib.Path) -> None:
+    """What ran while it was read is of no one instant: its snapshot opens all the same."""
+    with workplace.start("churn.py") as target:
+        for _ in range(4):
+            assert heapspy.run("snapshot", target.pid, "--force", "-q", "-o", tmp_path / "snapshot").returncode in (0, 7)
+            done = heapspy.run("dump", tmp_path / "snapshot", "--json")
+            assert done.returncode in (0, 7), done.stderr
+            assert heapspy.parse(done.stdout)["heap"]["objects"] > 1000
+
+
 @pytest.mark.ten
 def test_snapshot_of_one_instant(heapspy, oracle: targets.Oracle, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "snapshot"
