@@ -90,7 +90,7 @@ struct heapspy_sample {
 struct heapspy_pacer;
 
 struct heapspy_sampler_options {
-	double interval;        /* 0: a second */
+	double interval;        /* 0: a second; longer where a twentieth of it is not enough */
 	double census_interval; /* 0: ten */
 	struct heapspy_pacer *pacer; /* kept; NULL: one of its own */
 	enum heapspy_layout_source layout; /* that the process was attached with */

@@ -289,7 +289,7 @@ const struct command command_top = {
 	"Shows where its memory goes, live: plots, types and how they grow, the garbage "
 	"collector, the allocators. Types that grew in each of the last heap walks are "
 	"marked with an exclamation mark. ? lists the keys.\n\n"
-	"The counters are read every second; the heap is walked every ten, or less often "
+	"The counters are read every second and the heap is walked every ten, or each less often "
 	"where that would take more than a twentieth of a core. The process is "
 	"not stopped (frames of C, the key n, hold each thread that runs for a moment).\n\n"
 	"Enter opens a type: how it grows, its largest objects and some drawn by lot, each with "

@@ -556,6 +556,34 @@ def test_replay(terminal, heapspy, target, tmp_path):
     terminal.assert_restored()
 
 
+MANY_MAPPINGS = """
+import mmap, sys
+pages = [mmap.mmap(-1, 8192, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | (n % 2) * mmap.PROT_WRITE) for n in range(12000)]
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_many_mappings(heapspy, tmp_path):
+    """Readings that cost much come less often: no more than a twentieth of a core is taken."""
+    command = ["/usr/bin/python3", "-c", MANY_MAPPINGS]
+    path = tmp_path / "samples.ndjson"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as target:
+        assert target.stdout.readline() == "ready\n"
+        least = 1.0
+        for _ in range(10):
+            start = time.thread_time()
+            maps = pathlib.Path(f"/proc/{target.pid}/maps").read_bytes()
+            least = min(least, time.thread_time() - start)
+        assert maps.count(b"\n") > 10000
+        done = heapspy.run("top", target.pid, "--plain", "-n", "6", "-i", "1ms", "--census", "1h", "--record", path)
+        assert done.returncode == 0
+        target.stdin.close()
+    times = [row["time"] for row in map(json.loads, path.read_text().splitlines()) if "number" in row]
+    # Each of them reads the list of mappings, which takes twenty times as long.
+    assert times[5] - times[0] > 5 * 12 * least
+
+
 def test_hangup_is_ignored_where_it_was(heapspy, target):
     """As nohup(1) has it."""
     command = ["nohup", str(heapspy.path), "top", str(target.pid), "--plain", "-i", "0.1"]

@@ -2,6 +2,7 @@
 #include <heapspy/sampler.h>
 
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -185,10 +186,13 @@ static void *run_reader(void *argument)
 	double next = clock_monotonic();
 	while (wait_until(sampler, next)) {
 		double now = clock_monotonic();
-		/* Readings that were missed are not made up for. */
-		next = next + sampler->interval > now ? next + sampler->interval
-						      : now + sampler->interval;
+		double start = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 		read_often(sampler);
+		double cost = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+		/* Tens of thousands of mappings, or threads, are not read so often. */
+		double interval = fmax(sampler->interval, cost / HEAPSPY_DUTY);
+		/* Readings that were missed are not made up for. */
+		next = next + interval > now ? next + interval : now + interval;
 	}
 	return NULL;
 }
