@@ -9,6 +9,9 @@
 /* Longer code is none. */
 #define MAX_CODE_BYTES (UINT64_C(64) << 20)
 
+/* Code is sought so far before an address. */
+#define MOST_SOUGHT (UINT64_C(8) << 10)
+
 void code_ranges_fini(struct code_ranges *ranges)
 {
 	free(ranges->items);
@@ -64,6 +67,33 @@ void code_ranges_add(struct code_ranges *ranges, struct python *python, uint64_t
 		(ranges->count - end) * sizeof(*ranges->items));
 	ranges->items[at] = range;
 	ranges->count = ranges->count - (end - at) + 1;
+}
+
+uint64_t code_ranges_seek(const struct code_ranges *ranges, struct python *python, uint64_t word)
+{
+	const struct layout *layout = &python->layout;
+	struct peek *peek = python->peek;
+	uint64_t known;
+	int64_t position;
+	if (!HAS(layout, CodeObject, co_code_adaptive) || ranges->count == 0 || word % 2 ||
+	    word < 2 * MOST_SOUGHT || word >> 47 ||
+	    code_ranges_find(ranges, word, &known, &position))
+		return 0;
+	uint64_t type_offset = (uint64_t)OFFSET(layout, Object, ob_type);
+	uint64_t before = (uint64_t)OFFSET(layout, CodeObject, co_code_adaptive);
+	peek_take_fault(peek);
+	uint64_t type = peek_u64(peek, ranges->items[0].code + type_offset);
+	uint64_t first = (word - before) & ~UINT64_C(7);
+	for (uint64_t code = first; code > first - MOST_SOUGHT; code -= 8) {
+		struct code_range range;
+		bool is_code = peek_u64(peek, code + type_offset) == type;
+		if (peek_take_fault(peek) != FAULT_NONE)
+			return 0;
+		if (!is_code || !read_range(python, code, &range))
+			continue;
+		return word > range.start && word <= range.end ? code : 0;
+	}
+	return 0;
 }
 
 bool code_ranges_find(const struct code_ranges *ranges, uint64_t word, uint64_t *ret_code,

@@ -31,6 +31,11 @@ void code_ranges_fini(struct code_ranges *ranges);
  * Leaves no fault in the peek. */
 void code_ranges_add(struct code_ranges *ranges, struct python *python, uint64_t code);
 
+/* What looks like the code object that a word points into, and is not known: from 3.11 on,
+ * where the instructions are part of it, and once another one is known. It may be one that
+ * is no more. 0: there is none. Leaves no fault. */
+uint64_t code_ranges_seek(const struct code_ranges *ranges, struct python *python, uint64_t word);
+
 /* The code that is executed, if a word is the address of its next instruction; and the
  * position of the one before, as in struct frame. */
 bool code_ranges_find(const struct code_ranges *ranges, uint64_t word, uint64_t *ret_code,

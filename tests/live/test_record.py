@@ -378,7 +378,7 @@ def test_killed(heapspy, workplace, tmp_path, request):
         word = writable_word(target.pid)
         assert debug_registers(target.pid, word) == 4
         with recording(heapspy, target.pid, tmp_path / "whole"):
-            assert debug_registers(target.pid, word) == 0  # else nothing would be said by what follows
+            assert debug_registers(target.pid, word) < 4  # else nothing would be said by what follows
         assert debug_registers(target.pid, word) == 4
         for number in range(request.config.getoption("--kills")):
             path = tmp_path / f"grown-{number}"

@@ -8,12 +8,6 @@
 
 #include "base/clock.h"
 
-/* A register that held the value so often, of all times that were seen, holds it. */
-enum { SEEN_LEAST = 2, PERCENT = 90 };
-
-/* A counter does not change by more at once. */
-#define MOST_AT_ONCE (UINT64_C(1) << 42)
-
 void record_counter_init(struct record_counter *counter, struct record *record,
 			 enum heapspy_record_counter kind, uint64_t address, uint64_t unit)
 {
@@ -23,8 +17,6 @@ void record_counter_init(struct record_counter *counter, struct record *record,
 
 void record_counter_fini(struct record_counter *counter)
 {
-	free(counter->hits);
-	free(counter->releases);
 	free(counter->waits);
 	owners_fini(&counter->owners);
 }
@@ -60,21 +52,6 @@ void record_change_less(void *change, uint64_t bytes, uint32_t of)
 	tell(change, -(int64_t)bytes, of);
 }
 
-static void release_later(struct record_counter *counter, const struct record_change *change,
-			  uint64_t bytes)
-{
-	if (counter->release_count == counter->release_capacity) {
-		size_t capacity = counter->release_capacity ? 2 * counter->release_capacity : 16;
-		struct record_release *more =
-			realloc(counter->releases, capacity * sizeof(*more));
-		if (!more)
-			return;
-		counter->releases = more;
-		counter->release_capacity = capacity;
-	}
-	counter->releases[counter->release_count++] = (struct record_release){*change, bytes};
-}
-
 static void more(struct record_counter *counter, const struct record_change *change, uint64_t key,
 		 uint64_t bytes)
 {
@@ -82,7 +59,8 @@ static void more(struct record_counter *counter, const struct record_change *cha
 	record_change_more(change, bytes);
 }
 
-static bool hold(struct record_counter *counter, const struct record_change *change, uint64_t bytes)
+static bool hold(struct record_counter *counter, const struct record_change *change, uint64_t key,
+		 uint64_t bytes)
 {
 	if (counter->wait_count == counter->wait_capacity) {
 		size_t capacity = counter->wait_capacity ? 2 * counter->wait_capacity : 64;
@@ -92,52 +70,44 @@ static bool hold(struct record_counter *counter, const struct record_change *cha
 		counter->waits = waits;
 		counter->wait_capacity = capacity;
 	}
-	counter->waits[counter->wait_count++] = (struct record_wait){*change, bytes, 0};
+	counter->waits[counter->wait_count++] = (struct record_wait){*change, bytes, key, false};
 	counter->waiting += bytes;
 	return true;
 }
 
-void record_counter_keep(struct record_counter *counter, pid_t tid, uint32_t stack)
+static void forget_taken(struct record_counter *counter)
 {
-	size_t at = counter->keeper_count++ % RECORD_KEEPERS;
-	counter->keepers[at] = (struct record_change){.tid = tid, .stack = stack};
+	size_t kept = 0;
+	for (size_t i = 0; i < counter->wait_count; i++)
+		if (counter->waits[i].bytes)
+			counter->waits[kept++] = counter->waits[i];
+	counter->wait_count = kept;
 }
 
-/* Pieces of what waits, in order, go to the keepers, the same to each. */
-static void charge_keepers(struct record_counter *counter)
+uint64_t record_counter_charge_to(struct record_counter *counter,
+				  const struct record_change *keeper, uint64_t bytes, bool whole)
 {
-	size_t keepers = counter->keeper_count < RECORD_KEEPERS ? counter->keeper_count
-								: RECORD_KEEPERS;
-	uint64_t share = counter->waiting / keepers, room = share;
-	/* Arenas are told from one another: a piece of them is a whole one. */
-	size_t at = 0;
-	for (size_t i = 0; i < counter->wait_count; i++) {
-		struct record_wait wait = counter->waits[i];
-		while (wait.bytes) {
-			bool last = at + 1 == keepers;
-			uint64_t part = last || counter->unit > 1 || wait.bytes < room ? wait.bytes : room;
-			wait.change.tid = counter->keepers[at].tid;
-			wait.change.stack = counter->keepers[at].stack;
-			if (part)
-				more(counter, &wait.change, wait.key, part);
-			wait.bytes -= part;
-			room = part < room ? room - part : 0;
-			if (room == 0 && !last) {
-				at++;
-				room = share;
-			}
-		}
+	uint64_t taken = 0;
+	for (size_t i = 0; i < counter->wait_count && taken < bytes; i++) {
+		struct record_wait *wait = &counter->waits[i];
+		if (whole && !wait->surveyed)
+			continue;
+		uint64_t left = bytes - taken;
+		uint64_t part = whole || wait->bytes < left ? wait->bytes : left;
+		struct record_change change = wait->change;
+		change.tid = keeper->tid;
+		change.stack = keeper->stack;
+		more(counter, &change, wait->key, part);
+		wait->bytes -= part;
+		counter->waiting -= part;
+		taken += part;
 	}
-	counter->wait_count = counter->keeper_count = 0;
-	counter->waiting = 0;
+	forget_taken(counter);
+	return taken;
 }
 
 void record_counter_charge(struct record_counter *counter, double until)
 {
-	if (counter->keeper_count && counter->wait_count) {
-		charge_keepers(counter);
-		return;
-	}
 	size_t kept = 0;
 	for (size_t i = 0; i < counter->wait_count; i++) {
 		struct record_wait wait = counter->waits[i];
@@ -188,17 +158,12 @@ void record_counter_release(struct record_counter *counter, const struct record_
 		owners_take_last(&counter->owners, bytes, record_change_less, &told);
 }
 
-static void changed(struct record_counter *counter, const struct record_change *change, int64_t by)
+void record_counter_add(struct record_counter *counter, const struct record_change *change,
+			uint64_t key, uint64_t bytes)
 {
-	uint64_t bytes = (by < 0 ? -(uint64_t)by : (uint64_t)by) * counter->unit;
-	if (by > 0)
-		counter->grown = clock_monotonic();
-	if (by > 0 && !(counter->holds && hold(counter, change, bytes)))
-		more(counter, change, 0, bytes);
-	else if (by < 0 && counter->kind == HEAPSPY_RECORD_ARENAS)
-		release_later(counter, change, bytes);
-	else if (by < 0)
-		record_counter_release(counter, change, 0, bytes);
+	counter->grown = clock_monotonic();
+	if (!counter->holds || !hold(counter, change, key, bytes))
+		more(counter, change, key, bytes);
 }
 
 /* ---- reading ------------------------------------------------------------------------ */
@@ -225,150 +190,17 @@ uint64_t record_counter_now(struct record_counter *counter)
 	return counter->now * counter->unit;
 }
 
-void record_counter_hit(struct record_counter *counter, const struct watch_event *event,
-			uint32_t stack)
+void record_counter_settle(struct record_counter *counter, const struct record_change *other)
 {
-	if (counter->hit_count == counter->hit_capacity) {
-		size_t capacity = counter->hit_capacity ? 2 * counter->hit_capacity : 64;
-		struct record_hit *more = realloc(counter->hits, capacity * sizeof(*more));
-		if (!more) {
-			counter->record->lost++;
-			return;
-		}
-		counter->hits = more;
-		counter->hit_capacity = capacity;
-	}
-	struct record_hit *hit = &counter->hits[counter->hit_count++];
-	*hit = (struct record_hit){
-		.change = {counter->record, counter->kind, event->time, event->tid, stack},
-		.has_registers = event->registers,
-	};
-	if (event->registers)
-		memcpy(hit->registers, event->registers, sizeof(hit->registers));
-}
-
-/* ---- what an instruction leaves in the registers ---------------------------------------- */
-
-static struct record_writer *writer_of(struct record_counter *counter, const struct record_hit *hit)
-{
-	uint64_t ip = hit->registers[WATCH_RIP];
-	for (size_t i = 0; i < counter->writer_count; i++)
-		if (counter->writers[i].ip == ip)
-			return &counter->writers[i];
-	if (!hit->has_registers || counter->writer_count == RECORD_WRITERS)
-		return NULL;
-	counter->writers[counter->writer_count] = (struct record_writer){.ip = ip};
-	return &counter->writers[counter->writer_count++];
-}
-
-static void learn(struct record_counter *counter, const struct record_hit *hit, uint64_t before,
-		  uint64_t after)
-{
-	struct record_writer *writer = writer_of(counter, hit);
-	if (!writer || before == after)
-		return;
-	int sign = after > before ? 1 : -1;
-	writer->sign = writer->seen == 0 || writer->sign == sign ? sign : 0;
-	writer->seen++;
-	for (unsigned i = 0; i < WATCH_REGISTERS; i++) {
-		writer->after[i] += hit->registers[i] == after;
-		writer->before[i] += hit->registers[i] == before;
-	}
-}
-
-static bool plausible(const struct record_counter *counter, uint64_t value)
-{
-	uint64_t apart = value > counter->now ? value - counter->now : counter->now - value;
-	return apart * counter->unit < MOST_AT_ONCE;
-}
-
-/* The value that a register holds, by what it held at other times. */
-static bool value_in(const struct record_counter *counter, const struct record_writer *writer,
-		     const unsigned *matches, const struct record_hit *hit, uint64_t *ret_value)
-{
-	for (unsigned i = 0; i < WATCH_REGISTERS && writer->seen >= SEEN_LEAST; i++) {
-		if (i == WATCH_RSP || i == WATCH_RIP || 100 * matches[i] < PERCENT * writer->seen ||
-		    !plausible(counter, hit->registers[i]))
-			continue;
-		*ret_value = hit->registers[i];
-		return true;
-	}
-	return false;
-}
-
-/* ---- from hits to changes ------------------------------------------------------------------ */
-
-/* Values after each hit, as far as they can be told: `known` says of which. */
-static void tell_values(struct record_counter *counter, uint64_t *values, bool *known)
-{
-	size_t count = counter->hit_count;
-	for (size_t i = 0; i < count; i++) {
-		const struct record_hit *hit = &counter->hits[i];
-		const struct record_writer *writer = writer_of(counter, hit);
-		uint64_t value;
-		if (!writer)
-			continue;
-		if (value_in(counter, writer, writer->after, hit, &value)) {
-			values[i] = value;
-			known[i] = true;
-		} else if (i > 0 && !known[i - 1] &&
-			   value_in(counter, writer, writer->before, hit, &value)) {
-			values[i - 1] = value;
-			known[i - 1] = true;
-		}
-	}
-	/* Nothing came after the last one before the counter was read. */
-	if (!known[count - 1]) {
-		values[count - 1] = counter->now;
-		known[count - 1] = true;
-	}
-}
-
-/* Between values that are known: arenas come and go one by one; bytes are shared. */
-static int64_t share(const struct record_counter *counter, const struct record_writer *writer,
-		     int64_t change, size_t left)
-{
-	if (counter->kind == HEAPSPY_RECORD_ARENAS && writer && writer->sign)
-		return writer->sign;
-	return change / (int64_t)left;
-}
-
-void record_counter_poll(struct record_counter *counter, const struct record_change *change)
-{
-	record_counter_read(counter);
 	int64_t by = (int64_t)(counter->now - counter->value);
-	if (by == 0 || counter->hit_count)
+	struct record_change change = counter->cause.time > 0 ? counter->cause : *other;
+	if (by == 0)
 		return;
-	changed(counter, change, by);
+	change.kind = counter->kind;
 	counter->value = counter->now;
-}
-
-void record_counter_settle(struct record_counter *counter)
-{
-	size_t count = counter->hit_count;
-	if (count == 0)
-		return;
-	if (count == 1)
-		learn(counter, &counter->hits[0], counter->value, counter->now);
-	CLEANUP(freep) uint64_t *values = calloc(count, sizeof(*values));
-	CLEANUP(freep) bool *known = calloc(count, sizeof(*known));
-	counter->hit_count = 0;
-	if (!values || !known)
-		return;
-	counter->hit_count = count;
-	tell_values(counter, values, known);
-	for (size_t i = 0; i < count;) {
-		size_t end = i;
-		while (!known[end])
-			end++;
-		for (; i <= end; i++) {
-			int64_t change = (int64_t)(values[end] - counter->value);
-			if (i < end)
-				change = share(counter, writer_of(counter, &counter->hits[i]), change,
-					       end - i + 1);
-			changed(counter, &counter->hits[i].change, change);
-			counter->value += (uint64_t)change;
-		}
-	}
-	counter->hit_count = 0;
+	counter->cause.time = 0;
+	if (by > 0)
+		record_counter_add(counter, &change, 0, (uint64_t)by * counter->unit);
+	else
+		record_counter_release(counter, &change, 0, -(uint64_t)by * counter->unit);
 }

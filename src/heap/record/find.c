@@ -68,7 +68,7 @@ struct record_counter *growth_malloc_counter(struct record_growth *growth, uint6
 	if (!counter)
 		return NULL;
 	counter->arena = arena;
-	counter->holds = growth->territory != NULL;
+	counter->holds = growth->keepers != NULL;
 	return counter;
 }
 
@@ -86,7 +86,8 @@ static void find_malloc(struct record_growth *growth, char *why, size_t size)
 	for (size_t i = 0; i < count; i++)
 		growth_malloc_counter(growth, arenas[i].address);
 	if (growth->malloc.mmapped)
-		add_counter(growth, HEAPSPY_RECORD_MMAPPED, growth->malloc.mmapped, 1);
+		growth->pieces = record_pieces_new(
+			add_counter(growth, HEAPSPY_RECORD_MMAPPED, growth->malloc.mmapped, 1));
 	else
 		snprintf(why, size, "malloc's counter of mapped chunks was not found");
 }
@@ -95,25 +96,14 @@ static struct heapspy_error *open_watch(struct record_growth *growth)
 {
 	struct record *record = growth->record;
 	struct watch_options options = {
-		.count = SLOTS,
+		.calls = {growth->calls.mmap, growth->calls.mremap},
+		.call_count = !growth->calls.mmap ? 0 : growth->calls.mremap ? 2 : 1,
+		.nowhere = record->python->address & ~UINT64_C(7),
 		.stack_bytes = record->options.native ? NATIVE_STACK_BYTES : STACK_BYTES,
 	};
-	/* _PyRuntime begins with what is written when Python starts, and never again. */
-	for (size_t i = 0; i < SLOTS; i++)
-		options.addresses[i] = record->python->address & ~UINT64_C(7);
-	if (growth->arena_counter && growth->arena_counter->address)
-		options.addresses[SLOT_ARENAS] = growth->arena_counter->address;
-	if (growth->has_malloc && growth->malloc.mmapped)
-		options.addresses[SLOT_MMAPPED] = growth->malloc.mmapped;
-	struct heapspy_error *error =
-		watch_open(target_pid(record->heapspy->target),
-			   target_proc_directory(record->heapspy->target), &options, &growth->watch);
-	/* The first thread has the heap that brk() makes; others say which arena they have
-	 * when it grows. */
-	if (!error && growth->has_malloc)
-		watch_thread(growth->watch, target_pid(record->heapspy->target),
-			     growth->malloc.system);
-	return error;
+	return watch_open(target_pid(record->heapspy->target),
+			  target_proc_directory(record->heapspy->target), &options,
+			  &growth->watch);
 }
 
 void growth_find(struct record_growth *growth, char **ret_why)
@@ -121,25 +111,32 @@ void growth_find(struct record_growth *growth, char **ret_why)
 	struct record *record = growth->record;
 	char arenas[128] = "", malloc[128] = "";
 	peek_forget(record->python->peek);
+	const char *calls = record_calls_find(record->heapspy->target, record->python->module,
+					      &growth->calls)
+				    ? NULL
+				    : "mmap() of the C library was not found, so that stacks are "
+				      "those of a little later";
 	find_arenas(growth, arenas, sizeof(arenas));
 	find_malloc(growth, malloc, sizeof(malloc));
 	peek_take_fault(record->python->peek);
 	struct heapspy_error *error = open_watch(growth);
+	const struct glibc_counters *counters = growth->has_malloc ? &growth->malloc : NULL;
 	if (!error)
-		growth->territory =
-			record_territory_new(record, growth->watch, SLOT_TERRITORY,
-					     growth->has_malloc ? &growth->malloc : NULL);
+		growth->territory = record_territory_new(record, growth->watch, counters);
+	if (growth->territory)
+		growth->keepers = record_keepers_new(record, counters);
 	for (size_t i = 0; i < growth->counter_count; i++) {
 		struct record_counter *counter = growth->counters[i];
 		record_counter_start(counter);
-		counter->holds = growth->territory && counter->kind != HEAPSPY_RECORD_MMAPPED;
+		counter->holds = growth->keepers && counter->kind != HEAPSPY_RECORD_MMAPPED;
 	}
 	int length = 0;
 	*ret_why = NULL;
 	if (error)
 		length = asprintf(ret_why, "%s", error->why ?: error->what);
-	else if (*arenas || *malloc)
-		length = asprintf(ret_why, "%s%s%s", arenas, *arenas && *malloc ? "; " : "", malloc);
+	else if (*arenas || *malloc || calls)
+		length = asprintf(ret_why, "%s%s%s%s%s", arenas, *arenas && *malloc ? "; " : "",
+				  malloc, (*arenas || *malloc) && calls ? "; " : "", calls ?: "");
 	if (length < 0)
 		*ret_why = NULL;
 	heapspy_error_free(error);
@@ -182,8 +179,5 @@ void growth_prove(struct record_growth *growth)
 	for (size_t i = 0; i < candidates->count; i++)
 		if (candidates->candidates[i] == counter->address)
 			return;
-	uint64_t address = chosen_candidate(growth);
-	counter->address = 0;
-	if (address && watch_move(growth->watch, SLOT_ARENAS, address))
-		counter->address = address;
+	counter->address = chosen_candidate(growth);
 }

@@ -4,19 +4,21 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#include "base/bisect.h"
 #include "base/clock.h"
 #include "heap/record/growth_private.h"
-
-/* Rounds of taking events out until none came while the counters were read. */
-enum { DRAIN_ROUNDS = 4 };
 
 /* So many arenas are counted at every tick. */
 enum { COUNTED_OFTEN = 2048 };
 
-/* Growth that nobody was found to keep for so long is charged to who made it: seconds. */
-#define MOST_WAITING 10.0
+/* What was got is looked at so often, for what it holds: seconds. */
+#define SURVEY_INTERVAL 0.1
+
+/* What does not wake us is read so often, and so soon after a call it has come to its
+ * end: seconds. */
+#define READ_INTERVAL 0.002
+#define CALL_TAKES 0.005
 
 /* Thread arenas of malloc lie in heaps that are aligned to this: HEAP_MAX_SIZE. */
 #define HEAP_ALIGNMENT (UINT64_C(64) << 20)
@@ -27,6 +29,8 @@ struct record_growth *record_growth_new(struct record *record, char **ret_why)
 	if (!growth)
 		return NULL;
 	growth->record = record;
+	growth->last = (struct record_change){
+		.record = record, .tid = target_pid(record->heapspy->target)};
 	growth->mappings = record_mappings_new(record);
 	growth_find(growth, ret_why);
 	return growth;
@@ -36,6 +40,7 @@ void record_growth_free(struct record_growth *growth)
 {
 	if (!growth)
 		return;
+	record_keepers_free(growth->keepers);
 	record_territory_free(growth->territory);
 	watch_close(growth->watch);
 	for (size_t i = 0; i < growth->counter_count; i++) {
@@ -44,6 +49,7 @@ void record_growth_free(struct record_growth *growth)
 	}
 	free(growth->counters);
 	arenas_fini(&growth->arenas);
+	record_pieces_free(growth->pieces);
 	record_mappings_free(growth->mappings);
 	free(growth);
 }
@@ -60,37 +66,55 @@ int record_growth_fd(const struct record_growth *growth)
 
 /* ---- events ------------------------------------------------------------------------- */
 
-static uint32_t stack_of(struct record_growth *growth, const struct watch_event *event)
+static uint32_t stack_of(struct record_growth *growth, pid_t tid, const struct watch_event *event)
 {
 	struct record *record = growth->record;
-	const struct record_thread *thread = record_threads_find(&record->threads, event->tid);
-	/* One that is new, unless it is none of Python's. */
-	if (!thread && clock_monotonic() - record->threads.learned > 0.1) {
-		record_threads_learn(&record->threads, record->heapspy);
-		thread = record_threads_find(&record->threads, event->tid);
-	}
+	const struct record_thread *thread =
+		record_threads_meet(&record->threads, record->heapspy, tid);
 	return record_stacks_take(record->stacks, thread ? thread->state : 0, event);
 }
 
-static void take_hit(struct record_growth *growth, const struct watch_event *event)
+/* As it is now: what was heard of was a moment ago. */
+static uint32_t stack_now(struct record_growth *growth, pid_t tid)
 {
-	if (record_territory_is(growth->territory, event->address)) {
-		record_territory_hit(growth->territory, event);
-		return;
-	}
-	for (size_t i = 0; i < growth->counter_count; i++) {
-		struct record_counter *counter = growth->counters[i];
-		if (counter->address != event->address)
-			continue;
-		counter->watched = true;
-		record_counter_hit(counter, event, stack_of(growth, event));
-		growth->hits++;
-	}
+	for (size_t i = 0; i < growth->seen_count; i++)
+		if (growth->seen[i].tid == tid)
+			return growth->seen[i].stack;
+	uint32_t stack = stack_of(growth, tid, NULL);
+	if (growth->seen_count < GROWTH_CALLERS)
+		growth->seen[growth->seen_count++] =
+			(struct growth_caller){.tid = tid, .stack = stack};
+	return stack;
 }
 
-/* Memory for an arena of malloc is mapped by the thread that uses it: from now on it is
- * watched for that. A heap begins with the address of its arena: struct heap_info. */
-static void watch_malloc(struct record_growth *growth, const struct watch_event *event)
+static void note(struct record_growth *growth, const struct watch_event *event, uint32_t stack)
+{
+	growth->last = (struct record_change){
+		.record = growth->record, .time = event->time, .tid = event->tid, .stack = stack};
+}
+
+static void take_call(struct record_growth *growth, const struct watch_event *event)
+{
+	struct record_call call;
+	if (!record_calls_parse(&growth->calls, event, &call))
+		return;
+	uint32_t stack = stack_of(growth, event->tid, event);
+	note(growth, event, stack);
+	growth->callers[(size_t)event->tid % GROWTH_CALLERS] = (struct growth_caller){
+		.tid = event->tid, .stack = stack, .time = event->time,
+		.malloc = call.from_malloc && !call.moves};
+	if (call.from_malloc)
+		record_pieces_call(growth->pieces, &call, event->registers[WATCH_RDI],
+				   &growth->last);
+	else if (growth->arena_counter && !call.moves &&
+		 (uint64_t)call.bytes == growth->arena_counter->unit &&
+		 growth->cause_count < GROWTH_CAUSES)
+		growth->causes[growth->cause_count++] = growth->last;
+}
+
+/* Memory for an arena of malloc is mapped by the thread that uses it. A heap begins with
+ * the address of its arena: struct heap_info. */
+static void note_heap(struct record_growth *growth, const struct watch_event *event)
 {
 	struct peek *peek = growth->record->python->peek;
 	uint64_t arena = 0;
@@ -110,30 +134,37 @@ static void watch_malloc(struct record_growth *growth, const struct watch_event 
 	}
 	struct record_counter *counter = arena ? growth_malloc_counter(growth, arena) : NULL;
 	if (counter)
-		watch_thread(growth->watch, event->tid, counter->address);
+		counter->cause = growth->last;
+}
+
+static void take_mapped(struct record_growth *growth, const struct watch_event *event)
+{
+	struct growth_caller *caller = &growth->callers[(size_t)event->tid % GROWTH_CALLERS];
+	bool called = caller->tid == event->tid && event->time - caller->time < CALL_TAKES;
+	if (!(event->protection & PROT_WRITE))
+		return;
+	growth->mapped = true;
+	note(growth, event, called ? caller->stack : stack_now(growth, event->tid));
+	record_mappings_add(growth->mappings, event, growth->last.stack);
+	if (called && caller->malloc)
+		record_pieces_mapped(growth->pieces, event->tid, event->address);
+	else
+		note_heap(growth, event);
+	caller->tid = called ? 0 : caller->tid;
 }
 
 static void take_event(void *context, const struct watch_event *event)
 {
 	struct record_growth *growth = context;
 	switch (event->kind) {
-	case WATCH_HIT:
-		take_hit(growth, event);
+	case WATCH_CALL:
+		take_call(growth, event);
 		break;
-	case WATCH_FAULT:
-		if (record_mappings_wants(growth->mappings, event))
-			record_mappings_touch(growth->mappings, event, stack_of(growth, event));
+	case WATCH_WRITE:
+		record_territory_hit(growth->territory, event);
 		break;
 	case WATCH_MAPPED:
-		growth->mapped = true;
-		growth->last_mapped = (struct record_change){
-			.record = growth->record,
-			.time = event->time,
-			.tid = event->tid,
-			.stack = stack_of(growth, event),
-		};
-		record_mappings_add(growth->mappings, event, growth->last_mapped.stack);
-		watch_malloc(growth, event);
+		take_mapped(growth, event);
 		break;
 	case WATCH_EXEC:
 		growth->exec = true;
@@ -142,103 +173,58 @@ static void take_event(void *context, const struct watch_event *event)
 		growth->record->lost += event->length;
 		break;
 	case WATCH_THREAD:
+		/* Whoever is not known next is sought at once. */
+		growth->record->threads.learned = 0;
 		break;
 	}
 }
 
-/* ---- arenas by address ------------------------------------------------------------------- */
-
-static bool has_arena(const struct arenas *arenas, uint64_t mapped)
-{
-	size_t low = BISECT(arenas->count, at, arenas->items[at].mapped < mapped);
-	return low < arenas->count && arenas->items[low].mapped == mapped;
-}
-
-/* The first growth that has none. */
-static void give_key(struct record_counter *counter, uint64_t key)
-{
-	for (size_t i = 0; i < counter->owners.count; i++)
-		if (!counter->owners.items[i].key) {
-			counter->owners.items[i].key = key;
-			return;
-		}
-	for (size_t i = 0; i < counter->wait_count; i++)
-		if (!counter->waits[i].key) {
-			counter->waits[i].key = key;
-			return;
-		}
-}
-
-/* Those that came belong to whoever made the counter grow, in some order; those that
- * went are taken from their owners. */
-static void match_arenas(struct record_counter *counter, const struct arenas *before,
-			 const struct arenas *now)
-{
-	for (size_t i = 0; i < now->count; i++)
-		if (!has_arena(before, now->items[i].mapped))
-			give_key(counter, now->items[i].mapped);
-	size_t release = 0;
-	for (size_t i = 0; i < before->count && release < counter->release_count; i++) {
-		uint64_t mapped = before->items[i].mapped;
-		if (has_arena(now, mapped))
-			continue;
-		struct record_release *one = &counter->releases[release++];
-		record_counter_release(counter, &one->change, mapped, one->bytes);
-	}
-	/* Came and went since the last look. */
-	for (; release < counter->release_count; release++) {
-		struct record_release *one = &counter->releases[release];
-		record_counter_release(counter, &one->change, 0, one->bytes);
-	}
-	counter->release_count = 0;
-}
-
-void growth_read_arenas(struct record_growth *growth)
-{
-	struct record_counter *counter = growth->arena_counter;
-	struct arenas now = {0};
-	peek_forget(growth->record->python->peek);
-	/* None at all: their table was moved while it was read. */
-	if (obmalloc_arenas(growth->record->python, &now) != FAULT_NONE ||
-	    (now.count == 0 && growth->arenas.count)) {
-		arenas_fini(&now);
-		return;
-	}
-	if (!counter->address) {
-		counter->now = now.count;
-		growth->last_mapped.kind = HEAPSPY_RECORD_ARENAS;
-		record_counter_poll(counter, &growth->last_mapped);
-	}
-	match_arenas(counter, &growth->arenas, &now);
-	arenas_fini(&growth->arenas);
-	growth->arenas = now;
-}
-
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static void drain(struct record_growth *growth)
+static void read_counters(struct record_growth *growth)
 {
-	for (int i = 0; i < DRAIN_ROUNDS; i++) {
-		growth->hits = 0;
-		watch_read(growth->watch, take_event, growth);
-		if (growth->hits == 0)
-			break;
-		for (size_t j = 0; j < growth->counter_count; j++)
-			if (growth->counters[j]->hit_count)
-				record_counter_read(growth->counters[j]);
-	}
+	CLEANUP(freep) struct target_read *reads = calloc(growth->counter_count + 1, sizeof(*reads));
+	CLEANUP(freep) uint64_t *values = calloc(growth->counter_count + 1, sizeof(*values));
+	size_t count = 0;
+	for (size_t i = 0; reads && values && i < growth->counter_count; i++)
+		if (growth->counters[i]->address)
+			reads[count++] = (struct target_read){
+				.address = growth->counters[i]->address, .buffer = &values[i],
+				.length = sizeof(*values)};
+	if (count == 0)
+		return;
+	target_read_many(growth->record->heapspy->target, reads, count);
+	count = 0;
+	for (size_t i = 0; i < growth->counter_count; i++)
+		if (growth->counters[i]->address && reads[count++].fault == FAULT_NONE)
+			growth->counters[i]->now = values[i];
 }
 
-/* What nothing told of is charged to whoever mapped something last. */
-static void poll_malloc(struct record_growth *growth, bool watched)
+/* Some asked for what was of the size of an arena, and was none. */
+static void drop_causes(struct record_growth *growth)
 {
-	for (size_t i = 0; i < growth->counter_count; i++) {
-		struct record_counter *counter = growth->counters[i];
-		if (!counter->arena || counter->watched != watched)
-			continue;
-		growth->last_mapped.kind = HEAPSPY_RECORD_HEAP;
-		record_counter_poll(counter, &growth->last_mapped);
+	double now = clock_monotonic();
+	while (growth->cause_count && now - growth->causes[0].time > CALL_TAKES)
+		memmove(growth->causes, growth->causes + 1,
+			--growth->cause_count * sizeof(*growth->causes));
+}
+
+static void settle(struct record_growth *growth)
+{
+	struct record_counter *arenas = growth->arena_counter;
+	/* Who did it is not known. */
+	struct record_change other = growth->last;
+	other.time = clock_monotonic();
+	read_counters(growth);
+	if (arenas && (arenas->address ? arenas->now != arenas->value : growth->mapped)) {
+		growth_read_arenas(growth);
+		growth_prove(growth);
 	}
+	drop_causes(growth);
+	for (size_t i = 0; i < growth->counter_count; i++)
+		if (growth->counters[i]->arena)
+			record_counter_settle(growth->counters[i], &other);
+	growth->pending = !record_pieces_settle(growth->pieces, &other) || growth->cause_count;
 }
 
 void record_growth_read(struct record_growth *growth, bool *ret_exec)
@@ -246,44 +232,52 @@ void record_growth_read(struct record_growth *growth, bool *ret_exec)
 	if (!growth->watch)
 		return;
 	growth->mapped = false;
-	drain(growth);
-	bool arenas = growth->arena_counter && growth->arena_counter->hit_count;
-	for (size_t i = 0; i < growth->counter_count; i++)
-		record_counter_settle(growth->counters[i]);
-	/* What cannot be watched yet is looked at when something was mapped. */
-	bool unknown = growth->arena_counter && !growth->arena_counter->address;
-	if (arenas || (unknown && growth->mapped)) {
-		growth_read_arenas(growth);
-		growth_prove(growth);
-	}
-	if (growth->mapped)
-		poll_malloc(growth, false);
+	growth->seen_count = 0;
+	peek_forget(growth->record->python->peek);
+	watch_read(growth->watch, take_event, growth);
+	settle(growth);
 	*ret_exec = growth->exec;
+}
+
+/* Count what was got holds by now. */
+static void survey(struct record_growth *growth, bool at_end)
+{
+	struct python *python = growth->record->python;
+	struct record_counter *counter = growth->arena_counter;
+	struct arenas arenas = {0};
+	peek_forget(python->peek);
+	if (counter && counter->wait_count && obmalloc_arenas(python, &arenas) != FAULT_NONE)
+		arenas = (struct arenas){0};
+	for (size_t i = 0; i < growth->counter_count; i++)
+		record_keepers_survey(growth->keepers, growth->counters[i], &arenas, at_end);
+	arenas_fini(&arenas);
+	peek_take_fault(python->peek);
 }
 
 void record_growth_step(struct record_growth *growth)
 {
 	struct record_keeper keeper;
-	enum record_territory_end end = record_territory_step(
-		growth->territory, growth->counters, growth->counter_count, &keeper);
-	if (end == TERRITORY_KEPT)
-		record_counter_keep(keeper.counter, keeper.tid, keeper.stack);
-	double until = clock_monotonic() - MOST_WAITING;
-	for (size_t i = 0; i < growth->counter_count; i++)
-		if (growth->counters[i]->wait_count)
-			record_counter_charge(growth->counters[i], until);
+	while (record_territory_step(growth->territory, growth->counters, growth->counter_count,
+				     &keeper))
+		record_keepers_learn(growth->keepers, &keeper);
+	double now = clock_monotonic();
+	if (now < growth->next_survey || record_territory_watches(growth->territory))
+		return;
+	growth->next_survey = now + SURVEY_INTERVAL;
+	survey(growth, false);
 }
 
 double record_growth_deadline(const struct record_growth *growth)
 {
-	bool any = false;
-	for (size_t i = 0; i < growth->counter_count; i++)
-		any |= growth->counters[i]->grown > 0;
-	return any ? record_territory_deadline(growth->territory) : HUGE_VAL;
+	if (!growth->watch)
+		return HUGE_VAL;
+	double next = clock_monotonic() + (growth->pending ? CALL_TAKES : READ_INTERVAL);
+	return fmin(next, record_territory_deadline(growth->territory));
 }
 
 void record_growth_finish(struct record_growth *growth)
 {
+	survey(growth, true);
 	for (size_t i = 0; i < growth->counter_count; i++)
 		record_counter_charge(growth->counters[i], HUGE_VAL);
 }
@@ -292,12 +286,12 @@ void record_growth_look(struct record_growth *growth)
 {
 	if (!growth->watch)
 		return;
+	record_territory_pause(growth->territory);
 	if (growth->arena_counter) {
 		growth_read_arenas(growth);
 		growth_prove(growth);
 	}
-	poll_malloc(growth, false);
-	poll_malloc(growth, true);
+	settle(growth);
 	record_mappings_look(growth->mappings, growth->has_malloc);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters of the allocators, watched: who let them grow, by how much.
+ * The counters of the allocators: who let them grow, by how much.
  *
- * A watchpoint tells that a counter was written, not what it holds then. But the
- * instruction that writes it often has the new value in a register, always the same one:
- * which, is learned from events that stand alone. Where it is not known, what a few
- * events changed together is shared among them.
+ * They are read every few milliseconds; who may have changed them is told by the kernel,
+ * with each mapping that is made, and by breakpoints on mmap() and mremap(), with the stack
+ * of that moment. Who is charged with it is, where that can be found out, whoever keeps
+ * what was got: territory.h, keepers.h.
  */
 #ifndef HEAP_RECORD_GROWTH_H
 #define HEAP_RECORD_GROWTH_H

@@ -3,19 +3,30 @@
 #ifndef HEAP_RECORD_GROWTH_PRIVATE_H
 #define HEAP_RECORD_GROWTH_PRIVATE_H
 
+#include "heap/record/calls.h"
 #include "heap/record/counter.h"
 #include "heap/record/growth.h"
+#include "heap/record/keepers.h"
 #include "heap/record/mappings.h"
+#include "heap/record/pieces.h"
 #include "heap/record/territory.h"
 #include "native/glibc.h"
 #include "python/arena_counter.h"
 
-/* Watchpoints that all threads have; each has one more for the arena of malloc it uses. */
-enum { SLOT_ARENAS, SLOT_MMAPPED, SLOT_TERRITORY, SLOTS };
+enum { GROWTH_CALLERS = 16, GROWTH_CAUSES = 64 };
+
+/* A thread that was heard of, with its stack then. */
+struct growth_caller {
+	pid_t tid;
+	uint32_t stack;
+	double time;  /* of the call */
+	bool malloc;  /* that was malloc's */
+};
 
 struct record_growth {
 	struct record *record;
 	struct watch *watch;
+	struct record_calls calls;
 	/* Of pymalloc first, where there is one; each lives as long as this. */
 	struct record_counter **counters;
 	size_t counter_count;
@@ -24,14 +35,21 @@ struct record_growth {
 	uint8_t strikes[ARENA_COUNTER_CANDIDATES]; /* how often each was not their number */
 	size_t proved_at;                     /* number of arenas when that was last done */
 	struct arenas arenas;                 /* as they were last read */
+	struct record_change causes[GROWTH_CAUSES]; /* who asked for one, and got none yet */
+	size_t cause_count;
 	bool has_malloc;
 	struct glibc_counters malloc;
+	struct record_pieces *pieces; /* NULL: malloc's counter of them was not found */
 	struct record_mappings *mappings;
 	struct record_territory *territory; /* NULL: nothing waits */
-	/* Of the events that are being read. */
-	bool exec, mapped;
-	struct record_change last_mapped;
-	size_t hits;
+	struct record_keepers *keepers;
+	double next_survey;
+	struct growth_caller callers[GROWTH_CALLERS]; /* the last call of a thread */
+	struct growth_caller seen[GROWTH_CALLERS];    /* stacks that were taken in this round */
+	size_t seen_count;
+	bool exec, mapped; /* of the events that are being read */
+	bool pending;      /* a call has not come to its end */
+	struct record_change last; /* that may have changed something */
 };
 
 /* Find what can be watched, and watch it. *ret_why as record_growth_new(). */
@@ -43,8 +61,7 @@ struct record_counter *growth_malloc_counter(struct record_growth *growth, uint6
 /* Learn which arenas of pymalloc came and went. */
 void growth_read_arenas(struct record_growth *growth);
 
-/* Of a stripped build, after they were read: strike out what does not hold their number,
- * and watch what is left. */
+/* Of a stripped build, after they were read: strike out what does not hold their number. */
 void growth_prove(struct record_growth *growth);
 
 #endif

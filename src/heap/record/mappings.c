@@ -16,9 +16,6 @@
 /* Mappings that are followed; more of them are forgotten. */
 enum { MOST_FOLLOWED = 65536 };
 
-/* Between mapping and touching: seconds. */
-#define JUST_NOW 0.05
-
 struct span {
 	uint64_t start, end;
 };
@@ -33,10 +30,8 @@ struct spans {
 struct followed {
 	uint64_t start, end;
 	uint64_t resident; /* as it was told */
-	double time;
 	pid_t tid;
 	uint32_t stack;
-	bool touched; /* and the stack is of that */
 };
 
 struct record_mappings {
@@ -178,42 +173,12 @@ void record_mappings_add(struct record_mappings *mappings, const struct watch_ev
 	uint64_t start = event->address, end = event->address + event->length, piece;
 	while (spans_gap(&mappings->known, &start, end, &piece)) {
 		struct followed followed = {
-			.start = start, .end = piece, .time = event->time, .tid = event->tid,
-			.stack = stack};
+			.start = start, .end = piece, .tid = event->tid, .stack = stack};
 		if (is_memory)
 			follow(mappings, &followed);
 		spans_insert(&mappings->known, start, piece);
 		start = piece;
 	}
-}
-
-/* The last that was mapped there, if it was just now and by the same thread. */
-static struct followed *just_mapped(const struct record_mappings *mappings,
-				    const struct watch_event *event)
-{
-	for (size_t i = mappings ? mappings->count : 0; i-- > 0;) {
-		struct followed *followed = &mappings->items[i];
-		if (event->time - followed->time > JUST_NOW)
-			return NULL;
-		if (event->address >= followed->start && event->address < followed->end)
-			return followed->tid == event->tid && !followed->touched ? followed : NULL;
-	}
-	return NULL;
-}
-
-bool record_mappings_wants(const struct record_mappings *mappings, const struct watch_event *event)
-{
-	return just_mapped(mappings, event) != NULL;
-}
-
-void record_mappings_touch(struct record_mappings *mappings, const struct watch_event *event,
-			   uint32_t stack)
-{
-	struct followed *followed = just_mapped(mappings, event);
-	if (!followed)
-		return;
-	followed->stack = stack;
-	followed->touched = true;
 }
 
 /* ---- what is resident ---------------------------------------------------------------- */

@@ -23,12 +23,6 @@ void record_mappings_free(struct record_mappings *mappings);
 void record_mappings_add(struct record_mappings *mappings, const struct watch_event *event,
 			 uint32_t stack);
 
-/* It was touched: soon after it was mapped that tells better who did it than what the
- * thread did when that was heard of. Is it wanted? */
-bool record_mappings_wants(const struct record_mappings *mappings, const struct watch_event *event);
-void record_mappings_touch(struct record_mappings *mappings, const struct watch_event *event,
-			   uint32_t stack);
-
 /* Tell what became resident since, and what went. */
 void record_mappings_look(struct record_mappings *mappings, bool has_malloc);
 

@@ -118,13 +118,22 @@ static bool find_in_registers(struct search *search, const struct registers *reg
 	return search->found;
 }
 
-/* Code that was not met before: this may be the address of a frame of it. */
+/* Code that was not met before: this may be the address of a frame of it, or of its next
+ * instruction. */
 static void learn_from(struct search *search, uint64_t word)
 {
 	struct record_stacks *stacks = search->stacks;
+	struct python *python = stacks->record->python;
 	uint64_t code = frames_code_at(stacks->frames, word);
+	if (!code) {
+		struct frame frame = {.code = code_ranges_seek(&stacks->ranges, python, word)};
+		struct frame_place place;
+		if (frame.code &&
+		    frames_describe(stacks->frames, &frame, &place) == FAULT_NONE)
+			code = frame.code;
+	}
 	if (code)
-		code_ranges_add(&stacks->ranges, stacks->record->python, code);
+		code_ranges_add(&stacks->ranges, python, code);
 }
 
 /* The words of a frame of C, as far as they are in the copy. */
@@ -260,14 +269,13 @@ static bool unwound(struct record_stacks *stacks, const struct watch_event *even
 	struct search search = {.stacks = stacks, .event = event, .frame = ret_frame};
 	if (!stacks_registers_of(event, true, &registers, &copy))
 		return false;
-	unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
+	/* What is known may be only what an earlier call left there. */
 	double now = clock_monotonic();
-	if (!search.found && now - stacks->learned > LEARN_INTERVAL) {
+	if (now - stacks->learned > LEARN_INTERVAL) {
 		stacks->learned = now;
 		search.learns = true;
-		search.depth = 0;
-		unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
 	}
+	unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
 	return search.found;
 }
 
@@ -278,7 +286,8 @@ bool stacks_executed_then(struct record_stacks *stacks, const struct watch_event
 {
 	struct frame candidates[CANDIDATES];
 	const struct frame_list *list = &stacks->list;
-	if (unwound(stacks, event, ret_frame))
+	stacks->sure = unwound(stacks, event, ret_frame);
+	if (stacks->sure)
 		return true;
 	size_t count = list_candidates(stacks, event, candidates), newest = 0, now = count;
 	if (count == 0 || list->count == 0)

@@ -36,6 +36,13 @@ static void remove_at(struct owners *owners, size_t at)
 		(owners->count - at) * sizeof(*owners->items));
 }
 
+void owners_forget_key(struct owners *owners, uint64_t key)
+{
+	for (size_t i = owners->count; i-- > 0;)
+		if (owners->items[i].key == key)
+			owners->items[i].key = 0;
+}
+
 void owners_take_last(struct owners *owners, uint64_t bytes, owners_visitor *visit, void *context)
 {
 	while (bytes && owners->count) {

@@ -25,6 +25,9 @@ void owners_fini(struct owners *owners);
 /* What cannot be remembered is forgotten: then it counts as having been there. */
 void owners_add(struct owners *owners, uint64_t key, uint64_t bytes, uint32_t stack);
 
+/* It is no longer there, or not of that size: it goes without an address from now on. */
+void owners_forget_key(struct owners *owners, uint64_t key);
+
 /* Called for each owner that loses something; HEAPSPY_NO_STACK: nobody known. */
 typedef void owners_visitor(void *context, uint64_t bytes, uint32_t stack);
 

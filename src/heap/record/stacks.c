@@ -196,9 +196,15 @@ static uint32_t tell(struct record_stacks *stacks, bool native)
 	return told_stack(stacks->told, stacks->building, count, false);
 }
 
+bool record_stacks_sure(const struct record_stacks *stacks)
+{
+	return stacks->sure;
+}
+
 uint32_t record_stacks_take(struct record_stacks *stacks, uint64_t state,
 			    const struct watch_event *event)
 {
+	stacks->sure = false;
 	walk(stacks, state);
 	struct frame_list *list = &stacks->list;
 	struct frame then = {0};

@@ -9,6 +9,7 @@
 #ifndef HEAP_RECORD_STACKS_H
 #define HEAP_RECORD_STACKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,9 @@ void record_stacks_free(struct record_stacks *stacks);
  * and, unless NULL, what a watchpoint delivered of it. */
 uint32_t record_stacks_take(struct record_stacks *stacks, uint64_t state,
 			    const struct watch_event *event);
+
+/* Was the newest frame of the last one found by unwinding from its registers? Else it may
+ * be of a little later. */
+bool record_stacks_sure(const struct record_stacks *stacks);
 
 #endif

@@ -46,6 +46,7 @@ struct record_stacks {
 	struct unwinder *unwinder;
 	uint64_t evaluator, evaluator_end; /* _PyEval_EvalFrameDefault(); 0: not found */
 	double learned; /* when code was sought that was not met before */
+	bool sure;      /* the last stack begins where its registers say */
 	struct code_ranges ranges;
 	struct frame_list list; /* of the thread, as it was read last */
 	struct told *told;

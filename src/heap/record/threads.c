@@ -9,6 +9,9 @@
 #include "heap/stack/thread_tasks.h"
 #include "python/threads.h"
 
+/* Seconds. */
+#define LEARN_INTERVAL 0.1
+
 static void free_items(struct record_thread *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -118,4 +121,16 @@ const struct record_thread *record_threads_with_state(const struct record_thread
 		if (threads->items[i].state == state)
 			return &threads->items[i];
 	return NULL;
+}
+
+const struct record_thread *record_threads_meet(struct record_threads *threads,
+						struct heapspy *heapspy, pid_t tid)
+{
+	const struct record_thread *thread = record_threads_find(threads, tid);
+	/* One that is new, unless it is none of Python's. */
+	if (!thread && clock_monotonic() - threads->learned > LEARN_INTERVAL) {
+		record_threads_learn(threads, heapspy);
+		thread = record_threads_find(threads, tid);
+	}
+	return thread;
 }

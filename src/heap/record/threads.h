@@ -30,6 +30,9 @@ void record_threads_learn(struct record_threads *threads, struct heapspy *heapsp
 
 /* NULL: it is none of Python's. */
 const struct record_thread *record_threads_find(const struct record_threads *threads, pid_t tid);
+/* The same, and if it is new they are learned anew, not too often. */
+const struct record_thread *record_threads_meet(struct record_threads *threads,
+						struct heapspy *heapspy, pid_t tid);
 const struct record_thread *record_threads_with_state(const struct record_threads *threads,
 						      uint64_t state);
 

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap/record/pieces.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "native/glibc.h"
+
+/* A call has come to its end after so long: seconds. */
+#define CALL_TAKES 0.005
+
+/* So many are looked for when something went: those that came last. */
+enum { MOST_LOOKED_FOR = 1024 };
+
+/* What was asked for, and is not yet told. */
+struct claim {
+	struct record_change change;
+	int64_t bytes;
+	uint64_t old;   /* of mremap(); else 0 */
+	uint64_t start; /* where it is; 0: not known */
+};
+
+struct record_pieces {
+	struct record_counter *counter;
+	struct claim *claims;
+	size_t count, capacity;
+};
+
+struct record_pieces *record_pieces_new(struct record_counter *counter)
+{
+	struct record_pieces *pieces = calloc(1, sizeof(*pieces));
+	if (pieces)
+		pieces->counter = counter;
+	return pieces;
+}
+
+void record_pieces_free(struct record_pieces *pieces)
+{
+	if (!pieces)
+		return;
+	free(pieces->claims);
+	free(pieces);
+}
+
+void record_pieces_call(struct record_pieces *pieces, const struct record_call *call, uint64_t old,
+			const struct record_change *change)
+{
+	if (!pieces)
+		return;
+	if (pieces->count == pieces->capacity) {
+		size_t capacity = pieces->capacity ? 2 * pieces->capacity : 64;
+		struct claim *claims = realloc(pieces->claims, capacity * sizeof(*claims));
+		if (!claims)
+			return;
+		pieces->claims = claims;
+		pieces->capacity = capacity;
+	}
+	struct claim *claim = &pieces->claims[pieces->count++];
+	*claim = (struct claim){
+		.change = *change, .bytes = call->bytes, .old = call->moves ? old : 0};
+	claim->change.kind = HEAPSPY_RECORD_MMAPPED;
+}
+
+void record_pieces_mapped(struct record_pieces *pieces, pid_t tid, uint64_t start)
+{
+	for (size_t i = pieces ? pieces->count : 0; i-- > 0;) {
+		struct claim *claim = &pieces->claims[i];
+		if (claim->change.tid != tid)
+			continue;
+		if (!claim->old && !claim->start)
+			claim->start = start;
+		return;
+	}
+}
+
+static bool is_piece(struct record_pieces *pieces, uint64_t start, uint64_t bytes)
+{
+	struct peek *peek = pieces->counter->record->python->peek;
+	return glibc_mmapped_size(peek, start, UINT64_MAX / 2) == bytes;
+}
+
+static bool is_claimed(const struct record_pieces *pieces, uint64_t start)
+{
+	for (size_t i = 0; i < pieces->count; i++)
+		if (pieces->claims[i].start == start || pieces->claims[i].old == start)
+			return true;
+	return false;
+}
+
+/* Those that are no longer there, or lie where another one is by now. Returns the sum of
+ * their bytes; with `change` they are told. */
+static uint64_t take_gone(struct record_pieces *pieces, const struct record_change *change)
+{
+	struct owners *owners = &pieces->counter->owners;
+	size_t least = owners->count > MOST_LOOKED_FOR ? owners->count - MOST_LOOKED_FOR : 0;
+	uint64_t sum = 0;
+	for (size_t i = owners->count; i-- > least;) {
+		struct owner owner = owners->items[i];
+		if (!owner.key || (!is_claimed(pieces, owner.key) &&
+				   is_piece(pieces, owner.key, owner.bytes)))
+			continue;
+		sum += owner.bytes;
+		if (change)
+			record_counter_release(pieces->counter, change, owner.key, owner.bytes);
+	}
+	return sum;
+}
+
+/* By the time of the last call another one lay there. */
+static bool came_and_went(const struct record_pieces *pieces, size_t at)
+{
+	uint64_t start = pieces->claims[at].start;
+	for (size_t i = at + 1; i < pieces->count && start; i++)
+		if (pieces->claims[i].start == start)
+			return true;
+	return false;
+}
+
+static void apply(struct record_pieces *pieces, size_t at)
+{
+	struct record_counter *counter = pieces->counter;
+	struct claim *claim = &pieces->claims[at];
+	uint64_t bytes = claim->bytes < 0 ? -(uint64_t)claim->bytes : (uint64_t)claim->bytes;
+	if (came_and_went(pieces, at)) {
+		record_change_more(&claim->change, bytes);
+		record_change_less(&claim->change, bytes, claim->change.stack);
+		return;
+	}
+	if (claim->bytes < 0) {
+		record_counter_release(counter, &claim->change, 0, bytes);
+		return;
+	}
+	bool found = claim->start && is_piece(pieces, claim->start, bytes);
+	if (bytes)
+		record_counter_add(counter, &claim->change, found ? claim->start : 0, bytes);
+}
+
+/* One that was made larger or smaller is no longer where it was, or what it was. */
+static void forget_moved(struct record_pieces *pieces)
+{
+	for (size_t i = 0; i < pieces->count; i++)
+		if (pieces->claims[i].old)
+			owners_forget_key(&pieces->counter->owners, pieces->claims[i].old);
+}
+
+bool record_pieces_settle(struct record_pieces *pieces, const struct record_change *other)
+{
+	if (!pieces)
+		return true;
+	struct record_counter *counter = pieces->counter;
+	int64_t actual = (int64_t)(counter->now - counter->value), claimed = 0;
+	if (actual == 0 && pieces->count == 0)
+		return true;
+	double newest = 0;
+	for (size_t i = 0; i < pieces->count; i++) {
+		claimed += pieces->claims[i].bytes;
+		if (pieces->claims[i].change.time > newest)
+			newest = pieces->claims[i].change.time;
+	}
+	struct record_change change = *other;
+	change.kind = HEAPSPY_RECORD_MMAPPED;
+	peek_forget(counter->record->python->peek);
+	forget_moved(pieces);
+	uint64_t gone = 0, passing = 0;
+	for (size_t i = 0; i < pieces->count; i++)
+		if (came_and_went(pieces, i))
+			passing += (uint64_t)pieces->claims[i].bytes;
+	claimed -= (int64_t)passing;
+	if (claimed != actual)
+		gone = take_gone(pieces, NULL);
+	if (claimed - (int64_t)gone != actual && clock_monotonic() - newest < CALL_TAKES)
+		return false;
+	if (gone)
+		take_gone(pieces, &change);
+	for (size_t i = 0; i < pieces->count; i++)
+		apply(pieces, i);
+	pieces->count = 0;
+	/* What went without being told from others, or came without a call. */
+	int64_t rest = actual - claimed + (int64_t)gone;
+	counter->value = counter->now;
+	if (rest > 0)
+		record_counter_add(counter, &change, 0, (uint64_t)rest);
+	else if (rest < 0)
+		record_counter_release(counter, &change, 0, -(uint64_t)rest);
+	return true;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Chunks of malloc's with a mapping of their own: each is charged to the stack that asked
+ * for it, and taken from it when it is no longer there. Calls tell what is asked for;
+ * malloc's own counter says what came of it: mp_.mmapped_mem of malloc/malloc.c.
+ */
+#ifndef HEAP_RECORD_PIECES_H
+#define HEAP_RECORD_PIECES_H
+
+#include "heap/record/calls.h"
+#include "heap/record/counter.h"
+
+struct record_pieces;
+
+/* The counter must outlive it. NULL without memory, which the others take. */
+struct record_pieces *record_pieces_new(struct record_counter *counter);
+void record_pieces_free(struct record_pieces *pieces);
+
+/* malloc asked for one, or to make the one at `old` larger or smaller. */
+void record_pieces_call(struct record_pieces *pieces, const struct record_call *call, uint64_t old,
+			const struct record_change *change);
+
+/* The kernel gave this thread something that begins here. */
+void record_pieces_mapped(struct record_pieces *pieces, pid_t tid, uint64_t start);
+
+/* Tell what came and went, after the counter was read. `other`: who may have done what
+ * nobody was heard of. False: a call has not come to its end yet. */
+bool record_pieces_settle(struct record_pieces *pieces, const struct record_change *other);
+
+#endif
