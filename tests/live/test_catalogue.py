@@ -769,7 +769,7 @@ ELSEWHERE = {
     "T08": ["unit/test_target_stop.c takes_too_long"],
     "T11": ["unit/test_target_stop.c stopped_job", "unit/test_target_stop.c job_is_stopped_meanwhile"],
     "T13": ["unit/test_target_stop.c parent_in_vfork"],
-    "T14": ["unit/test_target_stop.c is_frozen"],
+    "T14": ["unit/test_target_stop.c is_frozen", "unit/test_target_stop.c is_frozen_and_stopped"],
     "T15": ["unit/test_target_process.c every_state"],
     "T16": ["unit/test_target_open.c pid_of_a_stranger"],
     "T17": ["live/test_stack.py test_stacks_in_a_namespace", "unit/test_target_open.c user_namespace"],
@@ -801,7 +801,7 @@ ELSEWHERE = {
     "O04": ["cli/test_output.py test_interrupted_series_is_published", "tui/test_tmux.py test_ended_by_signal"],
     "R01": ["unit/test_target_open.c our_own_limits"],
     "R03": ["cli/test_output.py test_all_closed"],
-    "R05": ["unit/test_target_stop.c tracer_is_stopped"],
+    "R05": ["unit/test_target_stop.c tracer_is_stopped", "live/test_kills.py test_suspended"],
 }  # fmt: skip
 
 

@@ -125,3 +125,29 @@ def test_killed(heapspy, workplace: targets.Workplace, request) -> None:
     print(f"\nkilled {killed} times, {told}")
     assert told["wrong"] == []
     assert (told["counts"]["waits_failed"], told["counts"]["ticks_failed"]) == (0, 0)
+
+
+@pytest.mark.only("debian-3.11")
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_suspended(heapspy, workplace: targets.Workplace, whole_group: bool) -> None:
+    """heapspy is suspended at any instant, alone or with all that it started: the target is not for long."""
+    chance = random.Random(4711)
+    disturbed = built(workplace.directory, "disturbed.so", "-shared", "-fPIC", "-pthread")
+    with workplace.start("server.py", workplace.as_target_sees(disturbed), ready=False) as target:
+        port = int(target.read_line())
+        target.wait_until_ready()
+        for _ in range(8):
+            with at_work(heapspy, ["dump", str(target.pid), "--stop", "--max-pause", "1s"]) as process:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(chance.uniform(0, 0.2))
+                if process.poll() is None:
+                    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGSTOP)
+                assert answers(port)
+                wait_for(lambda: not any(tracer for _, tracer in state_of(target.pid).values()), "it is still traced")
+                assert all(letter not in "tT" for letter, _ in state_of(target.pid).values())
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGCONT)
+                assert process.wait(60) in (0, 6, 7)
+        target.process.stdin.close()
+        told = json.loads(target.read_line())
+        assert target.process.wait(60) == 0 and told["wrong"] == []

@@ -882,10 +882,10 @@ static bool is_all_frozen(const char *group)
 }
 
 /* Frozen by the first version of control groups it would not stop before it is thawed,
- * and need not. */
-static void is_frozen(void **state)
+ * and need not. If it was stopped before as well even PTRACE_SEIZE waits for that: then
+ * the timer is what ends it. */
+static void freeze_and_copy(bool stopped)
 {
-	(void)state;
 	char group[96], pid[16];
 	snprintf(group, sizeof(group), "/sys/fs/cgroup/freezer/heapspy-test-%d", getpid());
 	if (mkdir(group, 0700) < 0)
@@ -893,6 +893,10 @@ static void is_frozen(void **state)
 	struct child child = start_work(MIB);
 	struct target *live = open_target(&child);
 	snprintf(pid, sizeof(pid), "%d", child.pid);
+	if (stopped) {
+		kill(child.pid, SIGSTOP);
+		await_state(child.pid, 'T');
+	}
 	freeze(group, "cgroup.procs", pid);
 	freeze(group, "freezer.state", "FROZEN");
 	for (double deadline = patience(); !is_all_frozen(group); sched_yield())
@@ -906,11 +910,27 @@ static void is_frozen(void **state)
 	struct stop_report report;
 	stop_expecting(live, &(struct stop_plan){.always_stop = true}, 1 << HEAPSPY_BUSY, &report);
 	freeze(group, "freezer.state", "THAWED");
+	if (stopped) {
+		await_state(child.pid, 'T');
+		kill(child.pid, SIGCONT);
+	}
 	assert_counts(0, WORKERS);
 	target_free(live);
 	child_end(&child);
 	for (double deadline = patience(); rmdir(group) < 0 && clock_monotonic() < deadline;)
 		sched_yield();
+}
+
+static void is_frozen(void **state)
+{
+	(void)state;
+	freeze_and_copy(false);
+}
+
+static void is_frozen_and_stopped(void **state)
+{
+	(void)state;
+	freeze_and_copy(true);
 }
 
 /* What a test that failed has left would go on counting, in the next one too. */
@@ -949,6 +969,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(is_traced, clean_up),
 		cmocka_unit_test_teardown(takes_too_long, clean_up),
 		cmocka_unit_test_teardown(is_frozen, clean_up),
+		cmocka_unit_test_teardown(is_frozen_and_stopped, clean_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
