@@ -17,7 +17,7 @@
 #include <heapspy/sandbox.h>
 #include <heapspy/stack.h>
 
-static unsigned long modes[HEAPSPY_CAPTURE_FILE + 1], busy, incomplete, not_free;
+static unsigned long modes[HEAPSPY_CAPTURE_FILE + 1], busy, incomplete, not_free, one_instant;
 static double longest;
 
 static void give_up(struct heapspy_error *error, const char *what)
@@ -81,6 +81,7 @@ int main(int argc, char **argv)
 				heapspy, &(struct heapspy_stack_options){.stop = true, .max_pause = 2},
 				&stack);
 			note("stack", error, stack.mode, stack.pause);
+			one_instant += !error && stack.one_instant;
 			heapspy_stack_fini(&stack);
 		} else {
 			struct heapspy_dump *dump = NULL;
@@ -95,8 +96,8 @@ int main(int argc, char **argv)
 	}
 	heapspy_detach(heapspy);
 	printf("{\"stopped\": %lu, \"quiet\": %lu, \"running\": %lu, \"busy\": %lu, "
-	       "\"incomplete\": %lu, \"not_free\": %lu, \"longest\": %f}\n",
+	       "\"incomplete\": %lu, \"not_free\": %lu, \"one_instant\": %lu, \"longest\": %f}\n",
 	       modes[HEAPSPY_CAPTURE_STOPPED], modes[HEAPSPY_CAPTURE_QUIET],
-	       modes[HEAPSPY_CAPTURE_RUNNING], busy, incomplete, not_free, longest);
+	       modes[HEAPSPY_CAPTURE_RUNNING], busy, incomplete, not_free, one_instant, longest);
 	return 0;
 }

@@ -343,9 +343,10 @@ static enum pause_result stop_new(struct pause *pause, double deadline, bool *re
 }
 
 /* A thread that was left alone and woke up all the same will do so again: wait, while
- * nothing is held yet, for it to leave its call by itself. To be seen on a CPU twice
- * in one go means that it has something to do there, so that the interrupt does not
- * find it back in its call. */
+ * nothing is held yet, for it to leave its call by itself. To be seen in one run twice,
+ * with time on a CPU between, means that it has something to do there, so that the
+ * interrupt does not find it back in its call. Without that time it only waits for a
+ * CPU, on a busy machine often, to look once and wait again. */
 static enum pause_result catch_restless(struct pause *pause, double deadline)
 {
 	enum pause_result result = PAUSE_HELD;
@@ -359,7 +360,7 @@ static enum pause_result catch_restless(struct pause *pause, double deadline)
 				continue;
 			task_look(pause->proc, &now);
 			bool busy = now.state == TASK_RUNNING && seen[i].state == TASK_RUNNING &&
-				    now.runs == seen[i].runs;
+				    now.runs == seen[i].runs && now.time != seen[i].time;
 			seen[i] = now;
 			left += !busy;
 			if (busy) {
