@@ -182,7 +182,8 @@ const struct command command_dump = {
 		"Sizes are what sys.getsizeof() returns for the same objects, summed up; objects "
 		"of the collector (GC) are those that gc.get_objects() lists.\n\n"
 		"With --instances it shows objects of one type instead: the largest, and some "
-		"drawn by lot.",
+		"drawn by lot, with what they look like; a file that they are written to is for its "
+		"owner alone.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(STOP) | OPTION(MAX_PAUSE) |
 		   OPTION(INSTANCES) | OPTION(TRACEMALLOC) | OPTION(STRINGS) | OPTIONS_ROWS | OPTIONS_OUTPUT,
 	.sort = dump_columns,
