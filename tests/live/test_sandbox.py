@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -59,6 +60,7 @@ def commands(pid: int, directory: pathlib.Path) -> dict[str, list[str]]:
         "diff": ["diff", directory / "one.core", pid, *stop],
         "diff-after": ["diff", pid, "--after", "10ms"],
         "top": ["top", pid, "--plain", "-n", "2", "-i", "50ms"],
+        "top-screen": ["top", pid, "-n", "3", "-i", "50ms", "--census", "50ms"],
         "record": ["record", pid, "-d", "200ms", "-o", directory / "record.ndjson"],
         "report": ["report", directory / "record.ndjson"],
         "report-file": ["report", directory / "record.ndjson", "--format", "svg", "-o", directory / "grown.svg"],
@@ -117,10 +119,12 @@ def test_strace(heapspy, moving: targets.Oracle, tmp_path: pathlib.Path) -> None
     log, stopped = tmp_path / "log", False
     for name, command in commands(moving.pid, tmp_path).items():
         strace = ["strace", "-f", "-y", "-o", log, "-e", f"trace={WATCHED}", "-e", "signal=none"]
-        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
-        done = subprocess.run(
-            [*strace, heapspy.path, *map(str, command)], capture_output=True, text=True, timeout=120, env=environment
-        )
+        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "TERM": "xterm"}
+        run = list(map(str, [*strace, heapspy.path, *command]))
+        if name.endswith("-screen"):
+            run = ["script", "-qec", shlex.join(run), "/dev/null"]
+        done = subprocess.run(run, capture_output=True, text=True, timeout=120, env=environment)
+        assert not name.endswith("-screen") or "\x1b[" in done.stdout
         lines = [line for line in log.read_text().splitlines() if not re.match(r"\d+ +(\+\+\+|---|<\.\.\.)", line)]
         # Two exit statuses may come of a heap that moves: whole, and not.
         assert done.returncode in (0, 7), (name, done.stderr)
