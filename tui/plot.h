@@ -50,4 +50,10 @@ void plot_type(struct plot *plot, const struct model *model, struct grid *grid,
 void plot_type_line(const struct model *model, struct grid *grid, const struct rect *rect,
 		    unsigned row, unsigned column, unsigned columns, uint64_t type);
 
+/* How the axis shows that a heap was walked. */
+static inline const char *plot_walk_mark(const struct grid *grid)
+{
+	return grid->ascii ? "+" : "\xe2\x94\xb4";
+}
+
 #endif

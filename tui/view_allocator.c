@@ -93,8 +93,13 @@ static void draw_pinned(struct grid *grid, const struct rect *rect, unsigned row
 	char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE];
 	uint64_t held = allocator->sparse_arenas * allocator->arena_size;
 	(void)number;
-	grid_print(grid, rect, row, 1, ROLE_TEXT, "pinned %s arenas, %s: %s in use keep them",
-		   text_count(a, allocator->sparse_arenas), text_bytes(b, held),
+	if (!allocator->sparse_arenas) {
+		grid_text(grid, rect, row, 1, ROLE_TEXT, "pinned no arenas");
+		return;
+	}
+	grid_print(grid, rect, row, 1, ROLE_TEXT, "pinned %s arena%s: %s held by %s in use",
+		   text_count(a, allocator->sparse_arenas),
+		   allocator->sparse_arenas == 1 ? "" : "s", text_bytes(b, held),
 		   text_bytes(c, allocator->sparse_bytes));
 }
 

@@ -313,19 +313,24 @@ void view_footer(struct app *app, struct grid *grid, const struct rect *rect)
 		column = grid_text(grid, rect, row, column + 1, ROLE_TEXT, binding->footer) + 2;
 	}
 	if (rect->rows > 1)
-		grid_text(
+		grid_print(
 		    grid, rect, 1, 0, ROLE_DIM,
 		    "! grew in each of the last heap walks   ~ not tracked by the collector   "
-		    "axis: + heap walk, G full collection   sizes in units of 1024");
+		    "axis: %s heap walk, G full collection   sizes in units of 1024",
+		    plot_walk_mark(grid));
 }
 
 void view_help(struct app *app, struct grid *grid, const struct rect *rect)
 {
-	static const char *const legend[] = {
+	char mark[96];
+	snprintf(mark, sizeof(mark),
+		 "^v RSS rises, falls       G on the axis: a full collection   %s: a heap walk",
+		 plot_walk_mark(grid));
+	const char *const legend[] = {
 	    "",
 	    ">  selected       !  grew in each of the last heap walks",
 	    "~  a type whose objects the collector does not track",
-	    "^v RSS rises, falls       G on the axis: a full collection   +: a heap walk",
+	    mark,
 	    "heap: what pymalloc holds; live: of that, blocks in use; slack: the rest",
 	    "K, M, G are 1024, 1024^2, 1024^3 bytes. Sizes are those of sys.getsizeof().",
 	    "REFS: reference count. GEN: generation; - untracked, fr frozen. (o): order.",
