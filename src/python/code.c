@@ -9,6 +9,10 @@
 
 enum { FIRST_SLOTS = 256 }; /* a power of two */
 
+/* Of all line tables together, the ones that could not be read included: a target may
+ * give each frame another of the largest. */
+static const uint64_t MOST_TABLES = UINT64_C(256) << 20;
+
 struct codes {
 	struct python *python;
 	uint64_t type; /* PyCode_Type, 0: not met yet */
@@ -16,6 +20,7 @@ struct codes {
 	 * parts, for the texts that were handed out. */
 	struct code **slots;
 	size_t slot_count, used;
+	uint64_t table_bytes; /* read so far */
 };
 
 struct codes *codes_new(struct python *python)
@@ -102,17 +107,28 @@ static char *read_text(struct python *python, uint64_t object)
 }
 
 /* The bytes object with the line table. Without one there is just no line. */
-static void read_table(struct python *python, struct code *code)
+static void read_table(struct codes *codes, struct code *code)
 {
+	struct python *python = codes->python;
 	const struct layout *layout = &python->layout;
 	uint64_t bytes = code->parts[2];
 	uint64_t length = peek_u64(python->peek, bytes + OFFSET(layout, VarObject, ob_size));
-	if (length > CODE_TABLE_MAX)
+	if (length > CODE_TABLE_MAX || length > MOST_TABLES - codes->table_bytes)
 		return;
+	/* One that is not all there is most often not there at its end; what is large is made
+	 * room for when it is. */
+	uint64_t text = bytes + OFFSET(layout, BytesObject, ob_sval);
+	peek_u8(python->peek, text + length);
+	enum fault fault = peek_take_fault(python->peek);
+	if (fault != FAULT_NONE) {
+		peek_raise(python->peek, fault);
+		return;
+	}
 	code->table = malloc(length + 1);
 	if (!code->table)
 		return;
-	peek_bytes(python->peek, bytes + OFFSET(layout, BytesObject, ob_sval), code->table, length);
+	codes->table_bytes += length;
+	peek_bytes(python->peek, text, code->table, length);
 	code->length = length;
 }
 
@@ -130,7 +146,7 @@ static struct code *read_code(struct codes *codes, uint64_t address,
 				    address + OFFSET(&python->layout, CodeObject, co_firstlineno));
 	code->function = read_text(python, parts[0]);
 	code->file = read_text(python, parts[1]);
-	read_table(python, code);
+	read_table(codes, code);
 	return code;
 }
 
