@@ -32,6 +32,8 @@
 	X(CENSUS, "census")       /* the objects by type */                           \
 	X(TIMELINE, "timeline")   /* totals, every second */                          \
 	X(EVENT, "event")         /* something else that happened */                  \
+	X(PROCESS, "process")     /* another one is recorded from now on */           \
+	X(PROCESS_END, "process_end") /* of that: it, or its recording, ended */      \
 	X(END, "end")             /* the last */
 
 enum heapspy_record_kind {
@@ -83,23 +85,32 @@ enum heapspy_record_reason {
 /* Of a growth event: there is none. */
 #define HEAPSPY_NO_STACK UINT32_MAX
 
+/* With subprocesses: so many at the same time, besides the first; what comes beyond waits. */
+enum { HEAPSPY_MOST_RECORDED = 32 };
+
 struct heapspy_record_options {
 	double duration;  /* seconds; 0: until it is ended */
 	double rate;      /* samples a second; 0: 100; negative: none */
 	double census;    /* seconds between censuses; 0: 10; negative: none */
 	bool native;      /* frames of C as well: of growth, where its event has registers and a
 	                     stack; those of samples would take a stop */
+	bool subprocesses; /* also what the process starts, and what that starts, until it ends:
+	                      as it is recorded, each by two threads of its own */
+	enum heapspy_layout_source layout; /* of these: as struct heapspy_attach_options */
 	int stop_fd;      /* readable: it is to end; -1: there is none */
 };
 
 struct heapspy_record_entry {
 	enum heapspy_record_kind kind;
 	double time; /* seconds since the start */
+	pid_t pid;   /* of a subprocess, whose entry it is; 0: of the process itself. Frames and
+	                stacks are of all */
 	union {
 		struct {
 			double started_at; /* since the epoch */
 			const struct heapspy_target_info *target;
 			const struct heapspy_python_info *python;
+			pid_t parent; /* of PROCESS, which has these, the sources and this */
 			double rate, census, duration; /* as they are used; 0: none, no end */
 			bool native;
 			struct {
@@ -145,7 +156,9 @@ struct heapspy_record_entry {
 			size_t interpreter_count;
 		} timeline;
 		struct {
-			const char *event; /* "exec" */
+			const char *event; /* "exec"; "skipped": this subprocess is not recorded */
+			const char *command, *why; /* of that: what the kernel calls it; may be
+			                              NULL */
 		} event;
 		struct {
 			enum heapspy_record_reason reason;
@@ -155,14 +168,15 @@ struct heapspy_record_entry {
 	};
 };
 
-/* Called for each entry, in the thread that records. What it points to lives until it
+/* Called for each entry, in the thread that records it. What it points to lives until it
  * returns. An error ends the recording, and is what heapspy_record() returns. */
 typedef struct heapspy_error *heapspy_record_visitor(void *context,
 						     const struct heapspy_record_entry *entry);
 
 /* Records until the time is over, stop_fd is readable or the process is gone; none of
  * these is an error. Takes the attachment's place with one of its own for censuses:
- * HEAPSPY_LIMIT where there is nothing left for it. */
+ * HEAPSPY_LIMIT where there is nothing left for it. With
+ * subprocesses the visitor is called in several threads, one at a time. */
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
 heapspy_record(struct heapspy *heapspy, const struct heapspy_record_options *options,
 	       heapspy_record_visitor *visit, void *context);

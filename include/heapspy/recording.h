@@ -73,6 +73,24 @@ struct heapspy_recorded_thread {
 	const char *name; /* NULL: not known */
 };
 
+/* One that was recorded; more than one only with --subprocesses. */
+struct heapspy_recorded_process {
+	pid_t pid, parent;     /* 0: not known */
+	const char **command;  /* NULL at the end */
+	const char *python;    /* version; NULL: not known */
+	double begun, ended;   /* seconds since the start; NaN: with the recording, or not seen */
+	const char *reason;    /* as `ended` of the recording; NULL: not said */
+	const char *why;       /* its growth events are missing, or some; NULL: they are there */
+	uint64_t lost;
+};
+
+/* A subprocess that was not recorded. */
+struct heapspy_skipped_process {
+	double time;
+	pid_t pid;
+	const char *command, *why; /* NULL: not known */
+};
+
 struct heapspy_recorded_growth {
 	double time;
 	int64_t bytes;   /* negative: it shrank */
@@ -80,6 +98,7 @@ struct heapspy_recorded_growth {
 	uint32_t of;     /* it shrank: stack that had caused what goes; HEAPSPY_NO_STACK: not known */
 	uint32_t thread;
 	enum heapspy_counter counter;
+	uint32_t process;
 };
 
 /* What changed since the tick before is charged to the stack that is seen. */
@@ -89,6 +108,7 @@ struct heapspy_recorded_sample {
 	int64_t young;       /* objects */
 	uint32_t stack;
 	uint32_t thread;
+	uint32_t process;
 	bool gil;
 };
 
@@ -102,6 +122,7 @@ struct heapspy_recorded_census {
 	uint64_t objects, bytes;
 	struct heapspy_recorded_type *types;
 	size_t type_count;
+	uint32_t process;
 };
 
 enum { HEAPSPY_MOST_COLLECTIONS = 4 };
@@ -112,6 +133,7 @@ struct heapspy_timeline_point {
 	uint64_t rss, heap, live; /* bytes */
 	uint64_t objects;
 	uint64_t collections[HEAPSPY_MOST_COLLECTIONS]; /* by generation, so far */
+	uint32_t process;
 };
 
 struct heapspy_recording {
@@ -146,6 +168,11 @@ struct heapspy_recording {
 	size_t census_count;
 	struct heapspy_timeline_point *timeline;
 	size_t timeline_count;
+	struct heapspy_recorded_process *processes; /* at least one, the first that began first */
+	size_t process_count;
+	struct heapspy_skipped_process *skipped;
+	size_t skipped_count;
+	pid_t chosen;       /* what is here is of this process alone; 0: of all */
 	size_t event_count; /* of kinds that have no list here */
 };
 
@@ -154,6 +181,12 @@ struct heapspy_recording {
  * says in which line. HEAPSPY_LIMIT: it is larger than what is read. */
 HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
 heapspy_recording_load(const char *path, FILE *lines, struct heapspy_recording **ret_recording);
+
+/* Once, before anything is made of a recording of several processes. With a PID all but what
+ * is of that process is left out: HEAPSPY_NO_PROCESS, it is not in it. With 0 it is of all
+ * together: the timeline becomes that of the sums, and censuses are of the first. */
+HEAPSPY_API HEAPSPY_CHECK struct heapspy_error *
+heapspy_recording_choose(struct heapspy_recording *recording, pid_t pid);
 
 /* Takes NULL. */
 HEAPSPY_API void heapspy_recording_free(struct heapspy_recording *recording);

@@ -88,6 +88,7 @@ struct heapspy_report_change {
 	double time;
 	int64_t bytes;
 	uint32_t stack;
+	uint32_t process;
 	enum heapspy_counter counter;
 };
 
@@ -100,6 +101,8 @@ struct heapspy_report {
 	struct heapspy_grown counters[HEAPSPY_COUNTER_COUNT]; /* basis GROWTH: of each */
 	struct heapspy_churn churn;          /* of all stacks */
 	uint64_t *threads;                   /* of each thread of the recording, total */
+	struct heapspy_grown *processes;     /* of each process of the recording; kept until it
+	                                        ended, where it did */
 
 	/* Those with growth or churn. Most kept first, then most in total. */
 	struct heapspy_report_stack *stacks;

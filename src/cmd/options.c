@@ -258,6 +258,11 @@ struct heapspy_error *options_set(struct options *options, enum option_id id,
 			return reject(id, text, "it is a number from 0 on, 0 for all");
 		options->limit = number;
 		return NULL;
+	case OPTION_PROCESS:
+		if (!parse_natural(text, INT32_MAX, &number) || number == 0)
+			return reject(id, text, "it is a number from 1 on");
+		options->process = (pid_t)number;
+		return NULL;
 	case OPTION_FILTER:
 		options->filter = text;
 		return NULL;

@@ -104,6 +104,9 @@ struct command;
 	  "It is matched with the whole name of a type (dump, diff), the command (ps) or the " \
 	  "function, file or module of a frame (report): 'app.*', '*Entry*'. Of report it "    \
 	  "leaves the lines that match, and the stacks that have one.")                        \
+	X(PROCESS, 0, "process", "PID", "only of this process",                                \
+	  "Of a recording of several, as record -s makes it. Without it they are taken "        \
+	  "together.")                                                                         \
 	X(OUTPUT, 'o', "output", "FILE", "write to a file, - is standard output",              \
 	  "The file gets its name when it is whole; a recording at once, for each of its "     \
 	  "lines is whole. One that exists is not replaced without --force; symbolic links "   \
@@ -215,6 +218,7 @@ struct options {
 	const struct sort_column *sort;
 	size_t limit;
 	const char *filter;
+	pid_t process;
 	const char *output;
 	bool force;
 	enum format format;

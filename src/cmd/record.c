@@ -25,7 +25,7 @@ struct writing {
 	struct emitter *emitter;
 	bool shows;      /* a line on the terminal that goes along */
 	double duration; /* 0: it has no end */
-	uint64_t growths, samples, censuses;
+	uint64_t growths, samples, censuses, others, skipped;
 	int64_t grown; /* bytes */
 	enum heapspy_record_reason reason;
 	double time;
@@ -65,6 +65,12 @@ static void note(struct writing *writing, const struct heapspy_record_entry *ent
 	case HEAPSPY_RECORD_RECORDING:
 		note_missing(writing, entry);
 		break;
+	case HEAPSPY_RECORD_PROCESS:
+		writing->others++;
+		break;
+	case HEAPSPY_RECORD_EVENT:
+		writing->skipped += entry->pid != 0;
+		break;
 	case HEAPSPY_RECORD_GROWTH:
 		writing->growths++;
 		writing->grown += entry->growth.bytes;
@@ -97,16 +103,19 @@ static struct heapspy_error *take(void *context, const struct heapspy_record_ent
 
 static void conclude(const struct writing *writing)
 {
-	char text[1024], lost[64] = "";
+	char text[1100], lost[64] = "", others[64] = "";
 	if (writing->shows)
 		dprintf(STDERR_FILENO, "\r\033[K");
+	if (writing->others || writing->skipped)
+		snprintf(others, sizeof(others), ", %llu subprocesses (%llu skipped)",
+			 (unsigned long long)writing->others, (unsigned long long)writing->skipped);
 	if (writing->lost)
 		snprintf(lost, sizeof(lost), ", %llu lost", (unsigned long long)writing->lost);
 	snprintf(text, sizeof(text),
-		 "recorded %.1f s (%s): %llu growth events%s, %llu samples, %llu censuses%s%s%s",
+		 "recorded %.1f s (%s): %llu growth events%s, %llu samples, %llu censuses%s%s%s%s",
 		 writing->time, heapspy_record_reason_name(writing->reason),
 		 (unsigned long long)writing->growths, lost, (unsigned long long)writing->samples,
-		 (unsigned long long)writing->censuses, *writing->missing ? " (no " : "",
+		 (unsigned long long)writing->censuses, others, *writing->missing ? " (no " : "",
 		 writing->missing, *writing->missing ? ")" : "");
 	say_remark(writing->options, text);
 }
@@ -151,6 +160,8 @@ static struct heapspy_error *record(const struct options *options, struct heapsp
 		.rate = options->rate,
 		.census = options->census,
 		.native = options->native,
+		.subprocesses = options->subprocesses,
+		.layout = options->layout,
 		.stop_fd = signals,
 	};
 	struct heapspy_error *error = heapspy_record(heapspy, &how, take, writing);
@@ -254,12 +265,17 @@ const struct command command_record = {
 		"16 KiB, that a watchpoint delivers, and without a stop. Of a deeper stack the rest is "
 		"read as it is then; one that has changed by then is marked as cut. Samples have frames "
 		"of Python alone.\n\n"
+		"With --subprocesses what the process starts is recorded, too, and what that starts, "
+		"until it ends: that is there, and that comes later; up to 32 at the same time, each by "
+		"two threads of heapspy's and its own watchpoints. One that is no Python is named and "
+		"skipped; one that is there for less than half a second may not be seen. All of it is "
+		"one file, and it ends with the first process.\n\n"
 		"It ends after --duration, with Ctrl-C, or with the process: all of that is exit "
 		"status 0, and what was recorded is kept. After -- it starts a command and records "
 		"that from its start; the command ends when heapspy does, and if it ends before, "
 		"its exit status is that of heapspy.",
 	.options = OPTION(PID) | OPTION(LAYOUT) | OPTION(DURATION) | OPTION(RATE) | OPTION(CENSUS) |
-		   OPTION(NATIVE) | OPTION(COMMAND_OUTPUT) | OPTION(OUTPUT) | OPTION(FORCE),
+		   OPTION(NATIVE) | OPTION(SUBPROCESSES) | OPTION(COMMAND_OUTPUT) | OPTION(OUTPUT) | OPTION(FORCE),
 	.takes_command = true,
 	.takes = {OPTION_PID},
 	.take_count = 1,
@@ -268,6 +284,7 @@ const struct command command_record = {
 		(const struct example[]){
 			{"record 4711 -d 60s -o grown.ndjson", "a minute of process 4711"},
 			{"record 4711 -d 60s -o grown.ndjson --native", "and which functions of C"},
+			{"record -s 4711 -d 60s -o grown.ndjson", "a process and its workers"},
 			{"record -o grown.ndjson -- python3 app.py", "a program, from its start to its end"},
 			{"record 4711 -d 5m -o grown.ndjson --census 1m", "with fewer censuses"},
 			{0},

@@ -27,6 +27,8 @@ static struct heapspy_error *load(const struct options *options, FILE *lines,
 	struct heapspy_error *error =
 		heapspy_recording_load(options->operands[0], lines, ret_recording);
 	if (!error && ret_report)
+		error = heapspy_recording_choose(*ret_recording, options->process);
+	if (!error && ret_report)
 		error = heapspy_report_make(*ret_recording, ret_report);
 	progress_end(progress);
 	return error;
@@ -161,6 +163,9 @@ static struct heapspy_error *run(const struct options *options)
 		return error_remedy(error_why(error_new(HEAPSPY_USAGE, "report needs a FILE"),
 					      "it reads what heapspy record wrote"),
 				    "heapspy record --help");
+	if (options->format == FORMAT_NDJSON && options->process)
+		return error_why(error_new(HEAPSPY_USAGE, "--process with --format ndjson"),
+				 "that is the recording itself, with all that is in it");
 	CLEANUP(reading_fini) struct reading reading = {0};
 	struct heapspy_error *error = options->format == FORMAT_NDJSON ? write_lines(options, &reading)
 				      : writers[options->format]      ? write_file(options, &reading)
@@ -182,8 +187,12 @@ const struct command command_report = {
 		"Types are those of the first census and the last; the lines they grew with are "
 		"the ones that grew between the same two censuses, in proportion, which need not "
 		"mean that they made them.\n\n"
+		"A recording of several processes, as record -s makes it, is reported as "
+		"one: first a table of the processes, then what grew in all of them; one that ended "
+		"keeps what it had. Censuses are those of the first process. --process PID reports one "
+		"alone.\n\n"
 		"The text of a line is shown where its file is on this machine.",
-	.options = OPTIONS_ROWS | OPTIONS_OUTPUT,
+	.options = OPTION(PROCESS) | OPTIONS_ROWS | OPTIONS_OUTPUT,
 	.sort = report_columns,
 	.formats = FORMATS_OF_ALL | 1 << FORMAT_FOLDED | 1 << FORMAT_SPEEDSCOPE |
 		   1 << FORMAT_PPROF | 1 << FORMAT_SVG | 1 << FORMAT_SVG_TIMELINE,

@@ -11,6 +11,21 @@ static void begin(struct emitter *emitter, const struct heapspy_record_entry *en
 	emit_text(emitter, "type", NULL, heapspy_record_kind_name(entry->kind));
 	if (entry->kind != HEAPSPY_RECORD_RECORDING && entry->kind != HEAPSPY_RECORD_FRAME)
 		emit_seconds(emitter, "time", NULL, entry->time);
+	if (entry->pid)
+		emit_id(emitter, "pid", NULL, entry->pid);
+}
+
+static void emit_sources(struct emitter *emitter, const struct heapspy_record_entry *entry)
+{
+	emit_list(emitter, "sources", NULL);
+	for (unsigned i = 0; i < HEAPSPY_RECORD_SOURCE_COUNT; i++) {
+		emit_object(emitter, NULL, NULL);
+		emit_text(emitter, "source", NULL, heapspy_record_source_name(i));
+		emit_flag(emitter, "available", NULL, entry->recording.sources[i].available, "", "");
+		emit_text(emitter, "why", NULL, entry->recording.sources[i].why);
+		emit_end(emitter);
+	}
+	emit_end(emitter);
 }
 
 static void emit_recording(struct emitter *emitter, const struct heapspy_record_entry *entry)
@@ -27,15 +42,15 @@ static void emit_recording(struct emitter *emitter, const struct heapspy_record_
 	emit_seconds(emitter, "duration", NULL,
 		     entry->recording.duration > 0 ? entry->recording.duration : NAN);
 	emit_end(emitter);
-	emit_list(emitter, "sources", NULL);
-	for (unsigned i = 0; i < HEAPSPY_RECORD_SOURCE_COUNT; i++) {
-		emit_object(emitter, NULL, NULL);
-		emit_text(emitter, "source", NULL, heapspy_record_source_name(i));
-		emit_flag(emitter, "available", NULL, entry->recording.sources[i].available, "", "");
-		emit_text(emitter, "why", NULL, entry->recording.sources[i].why);
-		emit_end(emitter);
-	}
-	emit_end(emitter);
+	emit_sources(emitter, entry);
+}
+
+static void emit_process(struct emitter *emitter, const struct heapspy_record_entry *entry)
+{
+	emit_id(emitter, "parent", NULL, entry->recording.parent);
+	emit_target(emitter, entry->recording.target, false);
+	emit_python(emitter, entry->recording.python, false);
+	emit_sources(emitter, entry);
 }
 
 static void emit_frame(struct emitter *emitter, const struct heapspy_record_entry *entry)
@@ -170,7 +185,13 @@ struct heapspy_error *output_record(struct emitter *emitter, struct output *outp
 		break;
 	case HEAPSPY_RECORD_EVENT:
 		emit_text(emitter, "event", NULL, entry->event.event);
+		emit_text(emitter, "command", NULL, entry->event.command);
+		emit_text(emitter, "why", NULL, entry->event.why);
 		break;
+	case HEAPSPY_RECORD_PROCESS:
+		emit_process(emitter, entry);
+		break;
+	case HEAPSPY_RECORD_PROCESS_END:
 	case HEAPSPY_RECORD_END:
 		emit_ending(emitter, entry);
 		break;

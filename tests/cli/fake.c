@@ -614,6 +614,16 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 		{.kind = HEAPSPY_RECORD_CENSUS, .time = 0.9, .census = {&dump}},
 		{.kind = HEAPSPY_RECORD_TIMELINE, .time = 1,
 		 .timeline = {1 << 20, HEAPSPY_UNKNOWN, 640, 10, NULL, 0}},
+		{.kind = HEAPSPY_RECORD_PROCESS, .time = 1.5, .pid = 8,
+		 .recording = {.parent = 7, .target = &heapspy->target, .python = &heapspy->python,
+			       .sources = {{.available = true}, {.available = true},
+					   {.available = true}, {.available = true}}}},
+		{.kind = HEAPSPY_RECORD_GROWTH, .time = 1.6, .pid = 8,
+		 .growth = {HEAPSPY_RECORD_HEAP, 4096, 8, NULL, 0, HEAPSPY_NO_STACK}},
+		{.kind = HEAPSPY_RECORD_EVENT, .time = 1.7, .pid = 9,
+		 .event = {"skipped", hostile ? HOSTILE : "sh", "it is no Python"}},
+		{.kind = HEAPSPY_RECORD_PROCESS_END, .time = 1.8, .pid = 8,
+		 .end = {HEAPSPY_RECORD_EXITED, 3, NULL}},
 		{.kind = HEAPSPY_RECORD_END, .time = options->duration,
 		 .end = {options->duration > 0 ? HEAPSPY_RECORD_DURATION : HEAPSPY_RECORD_INTERRUPTED, 2, NULL}},
 	};
@@ -621,6 +631,8 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 		if (!options->native && (entries[i].kind == HEAPSPY_RECORD_FRAME ||
 					 entries[i].kind == HEAPSPY_RECORD_STACK) &&
 		    entries[i].frame.id > 0)
+			continue;
+		if (!options->subprocesses && entries[i].pid)
 			continue;
 		bool last = entries[i].kind == HEAPSPY_RECORD_END;
 		struct pollfd stop = {.fd = options->stop_fd, .events = POLLIN};

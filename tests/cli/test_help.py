@@ -86,6 +86,8 @@ def test_every_option_is_parsed(fake, option_table, tmp_path):
             value = values.get(option["argument"], [option["argument"].split("|")[0]])
             if name == "sort":
                 value = [{"ps": "pid", "report": "kept"}.get(command, "bytes")]
+            if name == "process":
+                value = ["4711"]
             operands = [] if command in ("ps", "doctor") or name == "pid" else ["1"]
             if command == "report":
                 operands = [recording]

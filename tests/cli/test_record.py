@@ -47,6 +47,21 @@ def test_native(fake, heapspy):
     assert lines[4] == {"type": "stack", "id": 1, "frames": [1, 0], "cut": True}
 
 
+def test_subprocesses(fake, heapspy):
+    done = fake.run("record", 1, "-d", "5", "--subprocesses", "-o", "-")
+    assert done.stderr == f"heapspy: {REMARK.replace('2 growth', '3 growth')}, 1 subprocesses (1 skipped)\n"
+    lines = recorded(heapspy, done.stdout)
+    begun, grown, skipped, ended = lines[8:12]
+    assert (begun["type"], begun["pid"], begun["parent"], len(begun["sources"])) == ("process", 8, 7, 4)
+    assert (grown["pid"], grown["bytes"], grown["stack"]) == (8, 4096, 0)
+    assert skipped == {
+        "type": "event", "time": 1.7, "pid": 9, "event": "skipped", "command": "sh", "why": "it is no Python"
+    }  # fmt: skip
+    assert ended == {"type": "process_end", "time": 1.8, "pid": 8, "reason": "target exited", "lost": 3}
+    assert not any("pid" in line for line in [*lines[:8], lines[-1]] if line["type"] != "recording")
+    fake.run("record", 3, "-d", "5", "-s", "-o", "-", "-q")
+
+
 def test_hostile_names(fake, heapspy):
     out = fake.run("record", 3, "-d", "5", "-o", "-", "-q").stdout
     assert len(recorded(heapspy, out)) == 9

@@ -212,6 +212,74 @@ def test_stacks_with_c_code(files):
     assert "stripped.so+0x1234" in shown and "c_23" not in shown and shown.count("(4") == 4
 
 
+def several() -> Recording:
+    """Three processes, the last of which has the PID of one that ended."""
+    made = Recording()
+    target, python = made.lines[0]["target"], made.lines[0]["python"]
+    sources = made.lines[0]["sources"]
+
+    def begin(time: float, pid: int, name: str) -> None:
+        made.lines.append(
+            {"type": "process", "time": time, "pid": pid, "parent": 4711, "sources": sources,
+             "target": {**target, "pid": pid, "command": ["python3", name]}, "python": python}
+        )  # fmt: skip
+
+    made.timeline(0, rss=100, heap=10)
+    made.census(0, {"dict": (1, 100)})
+    made.growth(1, (PUT, MAIN), 1000, "heap")
+    begin(2, 4712, "one.py")
+    made.timeline(2, rss=30, pid=4712)
+    made.growth(3, (PUT, MAIN), 200, "heap", pid=4712)
+    made.growth(3, (MAIN,), 70, "heap", pid=4712)
+    made.growth(4, (MAIN,), -50, "heap", of=(MAIN,), pid=4712)
+    made.lines.append({"type": "census", "time": 4, "pid": 4712, "objects": 5, "bytes": 50, "types": []})
+    made.timeline(4, rss=50, pid=4712)
+    made.lines.append({"type": "event", "time": 4, "event": "skipped", "pid": 4713, "command": "sh", "why": "no Python"})
+    made.lines.append({"type": "process_end", "time": 5, "pid": 4712, "reason": "target exited", "lost": 0})
+    made.timeline(5.5, rss=110, heap=20)
+    begin(6, 4712, "two.py")
+    made.growth(7, (PUT, MAIN), 3, "heap", pid=4712)
+    made.census(8, {"dict": (2, 200)})
+    made.end(9)
+    return made
+
+
+def test_several_processes(files):
+    """A table of them first; the rest is of all together."""
+    report = files.json(several())
+    rows = [(row["pid"], row["command"][-1], row["kept"], row["total"]) for row in report["processes"]]
+    assert rows == [(4711, "app server", 1000, 1000), (4712, "one.py", 220, 270), (4712, "two.py", 3, 3)]
+    assert [(row.get("begun"), row.get("ended")) for row in report["processes"]] == [(None, None), (2, 5), (6, None)]
+    assert report["skipped"] == [{"pid": 4713, "command": "sh", "why": "no Python"}]
+    assert (report["growth"]["kept"], report["growth"]["total"]) == (1223, 1273)
+    assert [(point["time"], point["rss"], point["heap"]) for point in report["timeline"]] == [
+        (0, 100, 10), (2, 130, 10), (4, 150, 10), (5.5, 110, 20)
+    ]  # fmt: skip
+    assert [(row["from"], row["to"]) for row in report["intervals"]] == [(0, 8)]
+    text = files.table(several())
+    assert text.index("one.py") < text.index("\ngrowth ") and "no Python" in text
+
+
+def test_one_of_several_processes(files):
+    report = files.json(several(), "--process", "4712")
+    assert (report["target"]["pid"], report["target"]["command"]) == (4712, ["python3", "one.py"])
+    assert "processes" not in report
+    assert {line["function"]: line["kept"] for line in report["lines"]} == {"Cache.put": 203, "main": 20}
+    assert [point["rss"] for point in report["timeline"]] == [30, 50]
+    report = files.json(several(), "--process", "4711")
+    assert report["growth"]["kept"] == 1000 and len(report["intervals"]) == 1
+
+
+def test_a_process_that_is_not_in_it(files):
+    done = files.run(files.write(several()), "--process", "99")
+    assert done.returncode == 3 and "process 99 is not in the recording" in done.stderr
+    made = Recording()
+    made.growth(1, (MAIN,), 1, "heap", pid=99)
+    assert "process 99 has not begun" in files.why(made)
+    done = files.run(files.write(several()), "--process", "4712", "--format", "ndjson")
+    assert done.returncode == 2
+
+
 def test_without_growth_events_samples_tell(files):
     made = Recording(
         sources=[{"source": "growth", "available": False, "why": "perf_event_paranoid is 3"}]

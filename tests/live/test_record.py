@@ -337,6 +337,94 @@ def test_native_deep(heapspy, workplace, tmp_path):
     assert whole > 0.5 * sum(truth.values())
 
 
+# ---- what the process starts ---------------------------------------------------------------------
+
+SEVERAL = """
+import json, os, subprocess, sys, time
+
+kept = []
+
+def keep(size, pieces):
+    for _ in range(pieces):
+        kept.append(bytes(size))
+        time.sleep(0.0005)
+
+def child():
+    os.read(go, 1)
+    keep(3000, 1500)
+    os.write(told, b"%d %d\\n" % (os.getpid(), sum(map(len, kept))))
+    os.read(leave, 1)
+    os._exit(0)
+
+go, say_go = os.pipe()
+leave, say_leave = os.pipe()
+heard, told = os.pipe()
+pids = []
+for _ in range(2):
+    pid = os.fork()
+    if pid == 0:
+        child()
+    pids.append(pid)
+other = subprocess.Popen(["sleep", "600"])
+print("ready", flush=True)
+sys.stdin.readline()
+late = os.fork()
+if late == 0:
+    child()
+pids.append(late)
+print(json.dumps({"pids": pids, "other": other.pid}), flush=True)
+sys.stdin.readline()
+os.write(say_go, b"xxx")
+keep(2000, 500)
+kept_by = {os.getpid(): sum(map(len, kept))}
+text = b""
+while text.count(b"\\n") < 3:
+    text += os.read(heard, 4096)
+for line in text.splitlines():
+    kept_by[int(line.split()[0])] = int(line.split()[1])
+print(json.dumps(kept_by), flush=True)
+sys.stdin.readline()
+os.write(say_leave, b"xxx")
+for pid in pids:
+    os.waitpid(pid, 0)
+other.kill()
+other.wait()
+sys.stdin.read()
+"""
+
+
+@pytest.mark.only(*SOME)
+def test_subprocesses(heapspy, workplace, tmp_path):
+    """Those that are there, and those that come: what each kept, as it says itself."""
+    path = tmp_path / "grown"
+    (workplace.directory / "programs" / "several.py").write_text(SEVERAL)
+    with workplace.start("several.py") as target:
+        with recording(heapspy, target.pid, path, "--subprocesses"):
+            started = grow(target)
+            pids = started["pids"]
+            wait_for(lambda: path.read_bytes().count(b'"type":"process"') == 3 and b'"skipped"' in path.read_bytes())
+            truth = {int(pid): size for pid, size in grow(target).items()}
+            target.process.stdin.write(b"go\n")
+            target.process.stdin.flush()
+            wait_for(lambda: path.read_bytes().count(b'"type":"process_end"') == 3)
+        assert target.alive()
+    lines = Recording(heapspy, path)
+    assert {line["pid"] for line in lines.of("process")} == set(pids)
+    assert {line["parent"] for line in lines.of("process")} == {target.pid}
+    assert {line["pid"]: line["reason"] for line in lines.of("process_end")} == dict.fromkeys(pids, "target exited")
+    assert [(line["pid"], line["command"]) for line in lines.of("event")] == [(started["other"], "sleep")]
+    found: collections.Counter[int] = collections.Counter()
+    for line in lines.of("growth"):
+        found[line.get("pid", target.pid)] += max(line["bytes"], 0)
+        assert "keep" in [frame["function"] for frame in lines.stacks[line["stack"]]] or line["bytes"] < 1 << 20
+    for pid, size in truth.items():
+        assert found[pid] == pytest.approx(size, rel=0.3), (found, truth)
+    report = json.loads(heapspy.run("report", path, "--json").stdout)
+    assert {row["pid"] for row in report["processes"]} == {target.pid, *pids}
+    one = json.loads(heapspy.run("report", path, "--json", "--process", pids[0]).stdout)
+    assert one["target"]["pid"] == pids[0] and one["growth"]["total"] == pytest.approx(found[pids[0]], rel=0.01)
+
+
 # ---- perf ------------------------------------------------------------------------------------------
 
 PERF_EVENT_OPEN = 298  # x86-64

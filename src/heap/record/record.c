@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "heap/record/group.h"
 #include "heap/record/growth.h"
 #include "heap/record/private.h"
 #include "heap/record/ticks.h"
@@ -267,9 +268,9 @@ static void use_defaults(struct heapspy_record_options *options)
 		options->census = DEFAULT_CENSUS;
 }
 
-struct heapspy_error *heapspy_record(struct heapspy *heapspy,
-				     const struct heapspy_record_options *options,
-				     heapspy_record_visitor *visit, void *context)
+static struct heapspy_error *alone(struct heapspy *heapspy,
+				   const struct heapspy_record_options *options,
+				   heapspy_record_visitor *visit, void *context)
 {
 	struct record record = {
 		.heapspy = heapspy,
@@ -278,9 +279,6 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 		.visit = visit,
 		.context = context,
 	};
-	if (attach_is_file(heapspy))
-		return error_why(error_new(HEAPSPY_USAGE, "a file cannot be recorded"),
-				 "nothing happens in it");
 	use_defaults(&record.options);
 	CLEANUP(record_stacks_freep) struct record_stacks *stacks = record_stacks_new(&record);
 	CLEANUP(freep) char *growth_why = NULL;
@@ -318,4 +316,15 @@ struct heapspy_error *heapspy_record(struct heapspy *heapspy,
 	record_ticks_fini(&run.ticks);
 	record_threads_fini(&record.threads);
 	return record.error;
+}
+
+struct heapspy_error *heapspy_record(struct heapspy *heapspy,
+				     const struct heapspy_record_options *options,
+				     heapspy_record_visitor *visit, void *context)
+{
+	if (attach_is_file(heapspy))
+		return error_why(error_new(HEAPSPY_USAGE, "a file cannot be recorded"),
+				 "nothing happens in it");
+	return options->subprocesses ? record_group(heapspy, options, alone, visit, context)
+				     : alone(heapspy, options, visit, context);
 }

@@ -2,6 +2,7 @@
 #include "heap/recording/private.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,23 @@ static uint32_t take_thread(struct recording_loader *loader, const json_t *line)
 	return loader->error ? 0 : loader_thread(loader, tid, name);
 }
 
+static pid_t take_pid(struct recording_loader *loader, const json_t *line, const char *name)
+{
+	int64_t pid = take_integer(loader, line, name, 0, &zero);
+	return pid <= INT32_MAX ? (pid_t)pid : 0;
+}
+
+/* Whose event it is: the first process, where it does not say. */
+static uint32_t take_process_of(struct recording_loader *loader, const json_t *line)
+{
+	pid_t pid = take_pid(loader, line, "pid");
+	uint32_t process = pid ? loader_process(loader, pid) : 0;
+	if (process != UINT32_MAX)
+		return process;
+	loader_refuse(loader, "process %d has not begun", (int)pid);
+	return 0;
+}
+
 static enum heapspy_counter counter_of(const char *name)
 {
 	int counter = 0;
@@ -158,6 +176,7 @@ static void take_growth(struct recording_loader *loader, const json_t *line)
 		.of = take_stack_id(loader, line, "of", &none),
 		.thread = take_thread(loader, line),
 		.counter = counter_of(take_text(loader, line, "counter", true)),
+		.process = take_process_of(loader, line),
 	};
 	if (!loader->error &&
 	    loader_room(loader, &recording->growth, sizeof(growth), recording->growth_count,
@@ -175,6 +194,7 @@ static void take_sample(struct recording_loader *loader, const json_t *line)
 		.young = take_change(loader, line, "young", MOVED_YOUNG, &zero),
 		.stack = take_stack_id(loader, line, "stack", NULL),
 		.thread = take_thread(loader, line),
+		.process = take_process_of(loader, line),
 		.gil = take_flag(loader, line, "gil"),
 	};
 	if (!loader->error &&
@@ -192,6 +212,7 @@ static void take_census(struct recording_loader *loader, const json_t *line)
 		.time = take_time(loader, line),
 		.objects = (uint64_t)take_integer(loader, line, "objects", 0, NULL),
 		.bytes = (uint64_t)take_integer(loader, line, "bytes", 0, NULL),
+		.process = take_process_of(loader, line),
 	};
 	loader->census_rows += count;
 	if (loader->census_rows > MOST_CENSUS_ROWS)
@@ -232,6 +253,7 @@ static void take_timeline(struct recording_loader *loader, const json_t *line)
 		.heap = (uint64_t)take_integer(loader, line, "heap", 0, &none),
 		.live = (uint64_t)take_integer(loader, line, "live", 0, &none),
 		.objects = (uint64_t)take_integer(loader, line, "objects", 0, &none),
+		.process = take_process_of(loader, line),
 	};
 	for (size_t i = 0; i < HEAPSPY_MOST_COLLECTIONS; i++) {
 		const json_t *number = json_array_get(collections, i);
@@ -248,8 +270,66 @@ static void take_timeline(struct recording_loader *loader, const json_t *line)
 
 static void take_event(struct recording_loader *loader, const json_t *line)
 {
-	take_time(loader, line);
-	loader->recording->event_count++;
+	struct heapspy_recording *recording = loader->recording;
+	const char *event = take_text(loader, line, "event", false);
+	struct heapspy_skipped_process skipped = {
+		.time = take_time(loader, line),
+		.pid = take_pid(loader, line, "pid"),
+		.command = take_text(loader, line, "command", false),
+		.why = take_text(loader, line, "why", false),
+	};
+	recording->event_count++;
+	if (!loader->error && event && strcmp(event, "skipped") == 0 &&
+	    loader_room(loader, &recording->skipped, sizeof(skipped), recording->skipped_count,
+			&loader->skipped_space, MOST_PROCESSES, "processes that were skipped"))
+		recording->skipped[recording->skipped_count++] = skipped;
+}
+
+/* Why a process has no growth events, or not all. */
+static const char *take_growth_why(struct recording_loader *loader, const json_t *line)
+{
+	const json_t *sources = take_member(loader, line, "sources", JSON_ARRAY);
+	for (size_t i = 0; i < json_array_size(sources) && !loader->error; i++) {
+		const json_t *row = json_array_get(sources, i);
+		const char *name = take_text(loader, row, "source", true);
+		if (name && strcmp(name, heapspy_source_name(HEAPSPY_SOURCE_GROWTH)) == 0)
+			return take_text(loader, row, "why", false);
+	}
+	return NULL;
+}
+
+static void take_process(struct recording_loader *loader, const json_t *line)
+{
+	const json_t *target = take_member(loader, line, "target", JSON_OBJECT);
+	const json_t *python = take_member(loader, line, "python", JSON_OBJECT);
+	struct heapspy_recorded_process process = {
+		.pid = take_pid(loader, line, "pid"),
+		.parent = take_pid(loader, line, "parent"),
+		.python = take_text(loader, python, "version", false),
+		.begun = take_time(loader, line),
+		.ended = NAN,
+		.why = take_growth_why(loader, line),
+		.command = loader_command(loader,
+					  take_member(loader, target, "command", JSON_ARRAY)),
+	};
+	if (!loader->error && !process.pid)
+		loader_refuse(loader, "it has no 'pid'");
+	if (loader->error || !loader_add_process(loader, &process))
+		free(process.command);
+}
+
+static void take_process_end(struct recording_loader *loader, const json_t *line)
+{
+	double time = take_time(loader, line);
+	uint32_t process = take_process_of(loader, line);
+	const char *reason = take_text(loader, line, "reason", false);
+	int64_t lost = take_integer(loader, line, "lost", 0, &zero);
+	if (loader->error)
+		return;
+	struct heapspy_recorded_process *one = &loader->recording->processes[process];
+	one->ended = time;
+	one->reason = reason;
+	one->lost = (uint64_t)lost;
 }
 
 static void take_end(struct recording_loader *loader, const json_t *line)
@@ -270,7 +350,8 @@ void loader_take_line(struct recording_loader *loader, const json_t *line)
 	} kinds[] = {
 		{"frame", take_frame},       {"stack", take_stack},   {"growth", take_growth},
 		{"sample", take_sample},     {"census", take_census}, {"timeline", take_timeline},
-		{"event", take_event},       {"end", take_end},
+		{"event", take_event},       {"process", take_process},
+		{"process_end", take_process_end}, {"end", take_end},
 	};
 	const json_t *type = take_member(loader, line, "type", JSON_STRING);
 	if (!type)

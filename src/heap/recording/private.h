@@ -20,6 +20,7 @@ enum {
 	MOST_EVENTS = 1 << 25,       /* of each kind */
 	MOST_CENSUS_ROWS = 1 << 25,
 	MOST_TEXTS = 1 << 23,
+	MOST_PROCESSES = 1 << 16,
 };
 
 /* Bytes and objects beyond any machine; the sum of all changes is kept below, so
@@ -44,9 +45,11 @@ struct recording_loader {
 	bool begun, ended;
 
 	/* Equal things are kept once. */
-	struct index texts, frames, stacks, threads, types;
+	struct index texts, frames, stacks, threads, types, pids;
 	size_t text_space, frame_space, stack_space, stack_frame_space, thread_space, type_space;
 	size_t growth_space, sample_space, census_space, timeline_space;
+	size_t process_space, latest_space, skipped_space;
+	uint32_t *latest; /* by the first process of a PID: the last one that had it */
 	size_t *stack_starts; /* in stack_frames, which moves as it grows */
 	size_t stack_start_space;
 	size_t census_rows;
@@ -83,6 +86,14 @@ uint32_t loader_type(struct recording_loader *loader, const char *name);
 
 /* All is read: events in order, stacks where they stay. */
 void loader_settle(struct recording_loader *loader);
+
+/* Another process; the one that has a PID now, UINT32_MAX: none. */
+bool loader_add_process(struct recording_loader *loader,
+			const struct heapspy_recorded_process *process);
+uint32_t loader_process(const struct recording_loader *loader, pid_t pid);
+
+/* The words of a command line; NULL at the end. */
+const char **loader_command(struct recording_loader *loader, const json_t *array);
 
 /* ---- recording_json.c --------------------------------------------------------- */
 

@@ -131,6 +131,17 @@ static void take_first_line(struct recording_loader *loader, const json_t *line)
 	recording->python = take_text(loader, python, "version", false);
 	take_options(loader, take_member(loader, line, "options", JSON_OBJECT));
 	take_sources(loader, take_member(loader, line, "sources", JSON_ARRAY));
+	struct heapspy_recorded_process first = {
+		.pid = recording->target.pid,
+		.command = loader_command(loader, take_member(loader, take_member(loader, line,
+						"target", JSON_OBJECT), "command", JSON_ARRAY)),
+		.python = recording->python,
+		.begun = NAN,
+		.ended = NAN,
+		.why = recording->sources[HEAPSPY_SOURCE_GROWTH].why,
+	};
+	if (loader->error || !loader_add_process(loader, &first))
+		free(first.command);
 	loader->begun = true;
 }
 

@@ -31,6 +31,10 @@ void heapspy_recording_free(struct heapspy_recording *recording)
 	free(recording->samples);
 	free(recording->censuses);
 	free(recording->timeline);
+	for (size_t i = 0; i < recording->process_count; i++)
+		free(recording->processes[i].command);
+	free(recording->processes);
+	free(recording->skipped);
 	free(store->stack_frames);
 	free(store->texts);
 	free(store);
@@ -43,6 +47,8 @@ void loader_fini(struct recording_loader *loader)
 	index_fini(&loader->stacks);
 	index_fini(&loader->threads);
 	index_fini(&loader->types);
+	index_fini(&loader->pids);
+	free(loader->latest);
 	free(loader->stack_starts);
 	free(loader->frame_ids);
 	free(loader->stack_ids);
@@ -263,6 +269,66 @@ uint32_t loader_type(struct recording_loader *loader, const char *name)
 	}
 	recording->types[recording->type_count] = name;
 	return (uint32_t)recording->type_count++;
+}
+
+static bool same_pid(const void *things, uint32_t at, const void *sought)
+{
+	const struct heapspy_recording *recording = things;
+	return recording->processes[at].pid == *(const pid_t *)sought;
+}
+
+/* The first that had it. */
+static uint32_t first_of_pid(const struct recording_loader *loader, pid_t pid)
+{
+	uint64_t hash = index_hash(&pid, sizeof(pid), 5);
+	return index_find(&loader->pids, hash, same_pid, loader->recording, &pid);
+}
+
+uint32_t loader_process(const struct recording_loader *loader, pid_t pid)
+{
+	uint32_t first = first_of_pid(loader, pid);
+	return first == UINT32_MAX ? first : loader->latest[first];
+}
+
+bool loader_add_process(struct recording_loader *loader,
+			const struct heapspy_recorded_process *process)
+{
+	struct heapspy_recording *recording = loader->recording;
+	uint32_t number = (uint32_t)recording->process_count;
+	uint32_t first = first_of_pid(loader, process->pid);
+	if (!loader_room(loader, &recording->processes, sizeof(*process), number,
+			 &loader->process_space, MOST_PROCESSES, "processes") ||
+	    !loader_room(loader, &loader->latest, sizeof(*loader->latest), number,
+			 &loader->latest_space, MOST_PROCESSES, "processes"))
+		return false;
+	if (first == UINT32_MAX &&
+	    !index_add(&loader->pids, index_hash(&process->pid, sizeof(process->pid), 5), number)) {
+		loader_no_memory(loader);
+		return false;
+	}
+	recording->processes[number] = *process;
+	loader->latest[number] = number;
+	if (first != UINT32_MAX)
+		loader->latest[first] = number;
+	recording->process_count++;
+	return true;
+}
+
+const char **loader_command(struct recording_loader *loader, const json_t *array)
+{
+	size_t count = json_array_size(array);
+	const char **command = calloc(count + 1, sizeof(*command));
+	if (!command)
+		loader_no_memory(loader);
+	for (size_t i = 0; i < count && !loader->error; i++) {
+		const json_t *word = json_array_get(array, i);
+		if (json_is_string(word))
+			command[i] = loader_text(loader, json_string_value(word),
+						 json_string_length(word));
+		else
+			loader_refuse(loader, "'command' is no array of texts");
+	}
+	return command;
 }
 
 /* ---- the end -------------------------------------------------------------------- */

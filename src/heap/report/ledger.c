@@ -10,13 +10,15 @@
 struct grant {
 	uint64_t bytes;
 	uint32_t stack;
+	size_t before; /* the one of the same process before it, plus 1; 0: none */
 };
 
 struct ledger {
 	struct heapspy_report *report;
 	uint64_t *kept; /* by each stack, and of each counter */
 	size_t change_space;
-	struct grant *grants; /* the latest last */
+	struct grant *grants;
+	size_t *latest; /* of each process, plus 1 */
 	size_t grant_count, grant_space;
 	bool no_memory;
 };
@@ -25,6 +27,7 @@ static void ledger_fini(struct ledger *ledger)
 {
 	free(ledger->kept);
 	free(ledger->grants);
+	free(ledger->latest);
 }
 
 static bool room(struct ledger *ledger, void **items, size_t size, size_t count, size_t *space)
@@ -47,7 +50,7 @@ static uint64_t *kept_of(struct ledger *ledger, enum heapspy_counter counter, ui
 	return &ledger->kept[(size_t)stack * HEAPSPY_COUNTER_COUNT + counter];
 }
 
-static void enter(struct ledger *ledger, double time, uint32_t stack,
+static void enter(struct ledger *ledger, double time, uint32_t process, uint32_t stack,
 		  enum heapspy_counter counter, int64_t bytes)
 {
 	struct heapspy_report *report = ledger->report;
@@ -56,7 +59,7 @@ static void enter(struct ledger *ledger, double time, uint32_t stack,
 		  report->change_count, &ledger->change_space))
 		return;
 	report->changes[report->change_count++] =
-		(struct heapspy_report_change){time, bytes, stack, counter};
+		(struct heapspy_report_change){time, bytes, stack, process, counter};
 	*kept_of(ledger, counter, stack) += (uint64_t)bytes;
 }
 
@@ -68,7 +71,8 @@ static void add_growth(struct ledger *ledger)
 	for (size_t i = 0; i < recording->growth_count; i++) {
 		const struct heapspy_recorded_growth *growth = &recording->growth[i];
 		if (growth->bytes >= 0) {
-			enter(ledger, growth->time, growth->stack, growth->counter, growth->bytes);
+			enter(ledger, growth->time, growth->process, growth->stack, growth->counter,
+			      growth->bytes);
 			ledger->report->threads[growth->thread] += (uint64_t)growth->bytes;
 			continue;
 		}
@@ -77,30 +81,34 @@ static void add_growth(struct ledger *ledger)
 					? 0
 					: *kept_of(ledger, growth->counter, growth->of);
 		uint64_t taken = bytes < kept ? bytes : kept;
-		enter(ledger, growth->time, growth->of, growth->counter, -(int64_t)taken);
+		enter(ledger, growth->time, growth->process, growth->of, growth->counter,
+		      -(int64_t)taken);
 		ledger->report->freed_before += bytes - taken;
 	}
 }
 
 /* ---- samples ---------------------------------------------------------------------------- */
 
-static void grant(struct ledger *ledger, uint32_t stack, uint64_t bytes)
+static void grant(struct ledger *ledger, uint32_t process, uint32_t stack, uint64_t bytes)
 {
-	if (room(ledger, (void **)&ledger->grants, sizeof(*ledger->grants), ledger->grant_count,
-		 &ledger->grant_space))
-		ledger->grants[ledger->grant_count++] = (struct grant){bytes, stack};
+	if (!room(ledger, (void **)&ledger->grants, sizeof(*ledger->grants), ledger->grant_count,
+		  &ledger->grant_space))
+		return;
+	ledger->grants[ledger->grant_count++] =
+		(struct grant){bytes, stack, ledger->latest[process]};
+	ledger->latest[process] = ledger->grant_count;
 }
 
-static void take_back(struct ledger *ledger, double time, uint64_t bytes)
+static void take_back(struct ledger *ledger, double time, uint32_t process, uint64_t bytes)
 {
-	while (bytes > 0 && ledger->grant_count > 0) {
-		struct grant *latest = &ledger->grants[ledger->grant_count - 1];
+	while (bytes > 0 && ledger->latest[process] > 0) {
+		struct grant *latest = &ledger->grants[ledger->latest[process] - 1];
 		uint64_t taken = bytes < latest->bytes ? bytes : latest->bytes;
-		enter(ledger, time, latest->stack, HEAPSPY_COUNTER_OTHER, -(int64_t)taken);
+		enter(ledger, time, process, latest->stack, HEAPSPY_COUNTER_OTHER, -(int64_t)taken);
 		latest->bytes -= taken;
 		bytes -= taken;
 		if (latest->bytes == 0)
-			ledger->grant_count--;
+			ledger->latest[process] = latest->before;
 	}
 	ledger->report->freed_before += bytes;
 }
@@ -111,12 +119,12 @@ static void add_samples(struct ledger *ledger)
 	for (size_t i = 0; i < recording->sample_count; i++) {
 		const struct heapspy_recorded_sample *sample = &recording->samples[i];
 		if (sample->rss > 0) {
-			enter(ledger, sample->time, sample->stack, HEAPSPY_COUNTER_OTHER,
-			      sample->rss);
-			grant(ledger, sample->stack, (uint64_t)sample->rss);
+			enter(ledger, sample->time, sample->process, sample->stack,
+			      HEAPSPY_COUNTER_OTHER, sample->rss);
+			grant(ledger, sample->process, sample->stack, (uint64_t)sample->rss);
 			ledger->report->threads[sample->thread] += (uint64_t)sample->rss;
 		} else if (sample->rss < 0) {
-			take_back(ledger, sample->time, (uint64_t)-sample->rss);
+			take_back(ledger, sample->time, sample->process, (uint64_t)-sample->rss);
 		}
 	}
 }
@@ -130,9 +138,11 @@ struct heapspy_error *report_keep_ledger(struct heapspy_report *report)
 		.report = report,
 		.kept = calloc((recording->stack_count + 1) * HEAPSPY_COUNTER_COUNT,
 			       sizeof(*ledger.kept)),
+		.latest = calloc(recording->process_count + 1, sizeof(*ledger.latest)),
 	};
+	report->processes = calloc(recording->process_count + 1, sizeof(*report->processes));
 	report->threads = calloc(recording->thread_count + 1, sizeof(*report->threads));
-	if (!ledger.kept || !report->threads)
+	if (!ledger.kept || !ledger.latest || !report->threads || !report->processes)
 		return error_no_memory();
 	if (report->basis == HEAPSPY_SOURCE_GROWTH)
 		add_growth(&ledger);

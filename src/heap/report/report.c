@@ -31,6 +31,7 @@ void heapspy_report_free(struct heapspy_report *report)
 	if (!report)
 		return;
 	free(report->threads);
+	free(report->processes);
 	free(report->stacks);
 	free(report->lines);
 	free(report->types);
@@ -79,6 +80,13 @@ static void add_bytes(struct heapspy_grown *grown, int64_t bytes)
 	}
 }
 
+/* What one gives back may be charged to a stack that another has, too. */
+static void add_to_process(struct heapspy_grown *grown, int64_t bytes)
+{
+	bool all = bytes < 0 && grown->kept < -(uint64_t)bytes;
+	add_bytes(grown, all ? -(int64_t)grown->kept : bytes);
+}
+
 static void add_change(struct heapspy_report *report, struct sums *sums,
 		       const struct heapspy_report_change *change, uint32_t mark)
 {
@@ -88,6 +96,7 @@ static void add_change(struct heapspy_report *report, struct sums *sums,
 	if (report->grown.peak > peak)
 		report->peak_time = change->time;
 	add_bytes(&report->counters[change->counter], change->bytes);
+	add_to_process(&report->processes[change->process], change->bytes);
 	add_bytes(&sums->stacks[change->stack].grown, change->bytes);
 	if (sums->line_of[change->stack] != HEAPSPY_NO_STACK)
 		add_bytes(&sums->lines[sums->line_of[change->stack]].own, change->bytes);

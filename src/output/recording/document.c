@@ -87,6 +87,55 @@ static void emit_recording(const struct maker *maker)
 	emit_end(emitter);
 }
 
+/* Of several: each, and what grew in it. */
+static void emit_processes(const struct maker *maker)
+{
+	struct emitter *emitter = maker->emitter;
+	const struct heapspy_recording *recording = maker->recording;
+	bool several = recording->process_count > 1 || recording->skipped_count;
+	if (!several || recording->chosen)
+		return;
+	emit_object(emitter, NULL, "processes");
+	emit_count(emitter, NULL, "", recording->process_count);
+	emit_count(emitter, NULL, recording->skipped_count ? "skipped" : NULL,
+		   recording->skipped_count);
+	emit_end(emitter);
+	emit_table(emitter, "processes", "");
+	for (size_t i = 0; i < recording->process_count; i++) {
+		const struct heapspy_recorded_process *process = &recording->processes[i];
+		const struct heapspy_grown *grown = &maker->report->processes[i];
+		emit_row(emitter);
+		emit_id(emitter, "pid", "pid", process->pid);
+		if (process->parent)
+			emit_id(emitter, "parent", "parent", process->parent);
+		else
+			emit_text(emitter, NULL, "parent", NULL);
+		emit_seconds(emitter, "begun", "begun", i ? process->begun : NAN);
+		emit_seconds(emitter, "ended", "ended", process->ended);
+		emit_text(emitter, "reason", NULL, process->reason);
+		emit_bytes(emitter, "kept", "kept", grown->kept);
+		emit_bytes(emitter, "peak", "peak", grown->peak);
+		emit_bytes(emitter, "total", "total", grown->total);
+		emit_count(emitter, "events", NULL, grown->events);
+		emit_count(emitter, "lost", NULL, process->lost);
+		emit_text(emitter, "python", "python", process->python);
+		emit_text(emitter, "why", NULL, process->why);
+		emit_command(emitter, "command", "command", process->command);
+		emit_end(emitter);
+	}
+	emit_end(emitter);
+	emit_table(emitter, "skipped", recording->skipped_count ? "" : NULL);
+	for (size_t i = 0; i < recording->skipped_count; i++) {
+		const struct heapspy_skipped_process *skipped = &recording->skipped[i];
+		emit_row(emitter);
+		emit_id(emitter, "pid", "pid", skipped->pid);
+		emit_text(emitter, "command", "skipped", skipped->command);
+		emit_text(emitter, "why", "why", skipped->why);
+		emit_end(emitter);
+	}
+	emit_end(emitter);
+}
+
 static void emit_sources(const struct maker *maker)
 {
 	struct emitter *emitter = maker->emitter;
@@ -709,6 +758,7 @@ struct heapspy_error *output_report(struct emitter *emitter, const struct select
 	emit_remarks(emitter, "incomplete", NULL, reasons, count);
 	emit_recording(&maker);
 	emit_sources(&maker);
+	emit_processes(&maker);
 	if (count) {
 		emit_object(emitter, NULL, "incomplete");
 		emit_remarks(emitter, NULL, "", reasons, count);
