@@ -9,12 +9,13 @@
 /* Metatypes of metatypes of ...: real programs need three. */
 #define MAX_META_DEPTH 8
 
-/* What is not a type is forgotten beyond this many. */
-#define MAX_REFUTED (1u << 20)
+/* Of what is not a type so many are remembered, each until another one takes its place:
+ * raw memory, which is full of addresses, must not fill ours. */
+#define REFUTED (1u << 17)
 
 #define INITIAL_SLOTS 4096u
 
-/* One slot of an open hash table: address 0 is free, index TYPES_NONE refuted. */
+/* One slot of an open hash table: address 0 is free. */
 struct slot {
 	uint64_t address;
 	uint32_t index;
@@ -30,7 +31,7 @@ struct types {
 
 	struct slot *slots;
 	uint32_t slot_mask;
-	uint32_t slots_used, refuted;
+	uint64_t *refuted;
 };
 
 static uint32_t hash(uint64_t address)
@@ -56,7 +57,8 @@ struct types *types_new(struct python *python, bool (*is_impossible)(void *, uin
 	types->context = context;
 	types->slot_mask = INITIAL_SLOTS - 1;
 	types->slots = calloc(INITIAL_SLOTS, sizeof(*types->slots));
-	if (!types->slots) {
+	types->refuted = calloc(REFUTED, sizeof(*types->refuted));
+	if (!types->slots || !types->refuted) {
 		types_free(types);
 		return NULL;
 	}
@@ -69,6 +71,7 @@ void types_free(struct types *types)
 		return;
 	free(types->items);
 	free(types->slots);
+	free(types->refuted);
 	free(types);
 }
 
@@ -82,39 +85,22 @@ const struct type *types_get(const struct types *types, size_t index)
 	return &types->items[index];
 }
 
-/* A table of the size wanted with what is worth keeping; false without memory. */
-static bool rebuild(struct types *types, uint32_t slot_count, bool keep_refuted)
+/* Twice as large; false without memory. */
+static bool grow(struct types *types)
 {
-	struct slot *slots = calloc(slot_count, sizeof(*slots));
+	uint32_t mask = types->slot_mask * 2 + 1;
+	struct slot *slots = calloc((size_t)mask + 1, sizeof(*slots));
 	if (!slots)
 		return false;
-	types->slots_used = types->refuted = 0;
 	for (uint32_t i = 0; i <= types->slot_mask; i++) {
 		const struct slot *old = &types->slots[i];
-		if (!old->address || (old->index == TYPES_NONE && !keep_refuted))
-			continue;
-		*slot_of(slots, slot_count - 1, old->address) = *old;
-		types->slots_used++;
-		types->refuted += old->index == TYPES_NONE;
+		if (old->address)
+			*slot_of(slots, mask, old->address) = *old;
 	}
 	free(types->slots);
 	types->slots = slots;
-	types->slot_mask = slot_count - 1;
+	types->slot_mask = mask;
 	return true;
-}
-
-static void remember(struct types *types, uint64_t address, uint32_t index)
-{
-	if (types->refuted >= MAX_REFUTED)
-		rebuild(types, types->slot_mask + 1, false);
-	if (types->slots_used * 2 > types->slot_mask &&
-	    !rebuild(types, (types->slot_mask + 1) * 2, true) &&
-	    types->slots_used == types->slot_mask)
-		return;
-	struct slot *slot = slot_of(types->slots, types->slot_mask, address);
-	types->slots_used += !slot->address;
-	types->refuted += index == TYPES_NONE;
-	*slot = (struct slot){address, index};
 }
 
 /* Is there a type object at `address`? Follows ob_type up to `type`. */
@@ -162,8 +148,11 @@ static bool read_type(struct types *types, uint64_t address, struct type *type)
 	       type->itemsize >= 0 && type->itemsize < (1 << 24) && type->base != address;
 }
 
+/* TYPES_NONE without memory. */
 static uint32_t add(struct types *types, const struct type *type)
 {
+	if (types->count * 2 > types->slot_mask && !grow(types))
+		return TYPES_NONE;
 	if (types->count == types->capacity) {
 		size_t capacity = types->capacity ? types->capacity * 2 : 1024;
 		struct type *items = realloc(types->items, capacity * sizeof(*items));
@@ -172,8 +161,10 @@ static uint32_t add(struct types *types, const struct type *type)
 		types->items = items;
 		types->capacity = capacity;
 	}
-	types->items[types->count] = *type;
-	return (uint32_t)types->count++;
+	uint32_t index = (uint32_t)types->count++;
+	types->items[index] = *type;
+	*slot_of(types->slots, types->slot_mask, type->address) = (struct slot){type->address, index};
+	return index;
 }
 
 uint32_t types_find(struct types *types, uint64_t address)
@@ -181,18 +172,19 @@ uint32_t types_find(struct types *types, uint64_t address)
 	const struct slot *slot = slot_of(types->slots, types->slot_mask, address);
 	if (slot->address)
 		return slot->index;
+	uint64_t *refuted = &types->refuted[hash(address) % REFUTED];
+	if (*refuted == address) /* as is 0 */
+		return TYPES_NONE;
 	if (types->is_impossible && types->is_impossible(types->context, address))
 		return TYPES_NONE;
 	struct type type;
 	bool found = is_type(types, address, 0) && read_type(types, address, &type);
 	if (peek_take_fault(types->python->peek) != FAULT_NONE)
 		found = false;
-	uint32_t index = TYPES_NONE;
-	if (found) {
-		size_rule_assign(types->python, &type);
-		index = add(types, &type);
+	if (!found) {
+		*refuted = address;
+		return TYPES_NONE;
 	}
-	if (address)
-		remember(types, address, index);
-	return index;
+	size_rule_assign(types->python, &type);
+	return add(types, &type);
 }

@@ -3,8 +3,8 @@
  * The type objects of a target, learned as objects of them are met.
  *
  * A word is believed to be the address of a type only after a chain of
- * ob_type was followed to `type` itself and the fields made sense; what is not a
- * type is remembered as well, so that no word is looked into twice.
+ * ob_type was followed to `type` itself and the fields made sense; of what is not a
+ * type much is remembered as well, so that hardly a word is looked into twice.
  */
 #ifndef PYTHON_TYPES_H
 #define PYTHON_TYPES_H
