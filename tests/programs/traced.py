@@ -4,15 +4,16 @@
     traced.py REPORT
 
 What it holds was allocated by code of many files, with names of many kinds, and lines; also in domains of their
-own. Writes what take_snapshot().statistics("lineno") lists to REPORT, as JSON, once it was the same twice: what
-the measuring itself allocates, here and in tracemalloc.py and json/encoder.py, is left out. Then says "ready" and rests until its
-stdin ends.
+own. Writes what take_snapshot().statistics("lineno") lists to REPORT, as JSON, once it was the same five times:
+what the measuring itself allocates, here and in tracemalloc.py and json/encoder.py, is left out. Then says "ready"
+and rests until its stdin ends.
 """
 
 import gc
 import os
 import sys
 import tracemalloc
+import warnings
 
 tracemalloc.start(5)
 
@@ -68,12 +69,13 @@ def write(path, text):
 
 
 def report(path):
-    """It is written each time: what the first time leaves behind is in the next one."""
-    before, text = None, ""
-    while text != before:
-        before = text
+    """It is written each time: what the first times leave behind is in the next one."""
+    last, same = None, 0
+    while same < 5:
         text = json.dumps({"limit": LIMIT, "lines": measure()})
         write(path, text)
+        same = same + 1 if text == last else 1
+        last = text
 
 
 def rest():
@@ -82,6 +84,9 @@ def rest():
 
 
 re.compile("a|b").sub("", "ab")
+warnings.simplefilter("ignore")
+if hasattr(sys, "_clear_type_cache"):
+    sys._clear_type_cache()  # it keeps names that nobody has any more, until others take their places
 gc.collect()
 gc.disable()
 report(sys.argv[1])

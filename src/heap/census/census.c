@@ -118,7 +118,7 @@ struct heapspy_error *census_take(struct python *python, const struct census_wat
 	if (fault != FAULT_NONE)
 		error = error_from_fault(fault, 0, "cannot count the objects of process %d",
 					 (int)target_pid(python->target));
-	else if (!report(census, &counter, &scan, &malloc_scan, &lists))
+	else if (counter.no_memory || !report(census, &counter, &scan, &malloc_scan, &lists))
 		error = error_no_memory();
 	gc_lists_fini(&lists);
 	pool_scan_fini(&scan);

@@ -87,13 +87,15 @@ static bool make_room(struct counter *counter, uint32_t type)
 	return true;
 }
 
-void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
+bool counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
 		 uint64_t address, unsigned columns)
 {
 	struct object object = {bytes, length, address, types_get(counter->types, type)};
 	struct measure measure;
-	if (!make_room(counter, type))
-		return;
+	if (!make_room(counter, type)) {
+		counter->no_memory = true;
+		return false;
+	}
 	if (object.type->fixed)
 		measure = (struct measure){.bytes = object.type->fixed};
 	else if (sizes_measure(counter->sizes, &object, &measure) != FAULT_NONE)
@@ -118,13 +120,14 @@ void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, s
 		counter->watch->see(counter->watch->context, type, &object, &measure,
 				    columns & COUNT_TRACKED);
 	if (!measure.keys)
-		return;
+		return true;
 	uint64_t offset = measure.keys - counter->window_address;
 	if (measure.keys >= counter->window_address && counter->window_length >= DICT_KEYS_HEADER &&
 	    offset <= counter->window_length - DICT_KEYS_HEADER)
 		add_keys(counter, keys_cookie(type, columns), counter->window + offset, FAULT_NONE);
 	else
 		gather_add(counter->keys, measure.keys, keys_cookie(type, columns));
+	return true;
 }
 
 /* A refcount that may be an address makes an object only if its neighbour on the
@@ -169,8 +172,7 @@ bool counter_add_tracked_at(struct counter *counter, uint64_t gc_head, unsigned 
 	peek_bytes(python->peek, address, bytes, length);
 	if (peek_take_fault(python->peek) != FAULT_NONE)
 		return false;
-	counter_add(counter, type, bytes, length, address, columns);
-	return true;
+	return counter_add(counter, type, bytes, length, address, columns);
 }
 
 void counter_reset_tracked(struct counter *counter)

@@ -26,6 +26,7 @@ struct counter {
 	size_t tally_capacity;
 	uint64_t tracked; /* GC-tracked objects counted, all types */
 	uint64_t torn;
+	bool no_memory;   /* something was not counted for want of it */
 	uint64_t mapped; /* bytes of address space in use: no object is larger */
 	const struct census_watch *watch; /* NULL: nobody looks on */
 	/* The piece of memory that is being streamed. */
@@ -44,8 +45,8 @@ enum {
 	COUNT_MINUS = 4,   /* take it back */
 };
 
-/* Count one object of which bytes are at hand. */
-void counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
+/* Count one object of which bytes are at hand. False without memory. */
+bool counter_add(struct counter *counter, uint32_t type, const uint8_t *bytes, size_t length,
 		 uint64_t address, unsigned columns);
 
 /* Look for an object in a block that is in use. False: it is raw memory. */

@@ -161,7 +161,8 @@ static void count_run(struct gc_lists *lists, const struct outside *outside, uin
 void gc_lists_count_outside(struct gc_lists *lists, struct outside *outside)
 {
 	for (size_t i = 0; i < lists->count; i++)
-		outside_add(outside, next_of(lists, lists->items[i].head));
+		if (!outside_add(outside, next_of(lists, lists->items[i].head)))
+			lists->counter->no_memory = true;
 	sort_unique(outside);
 	struct seen seen = {0};
 	for (size_t i = 0; i < outside->count; i++)

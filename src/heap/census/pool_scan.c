@@ -8,17 +8,18 @@
 /* An arena is read in one piece; one of the hugepage builds of 3.15 in two. */
 #define WINDOW (1u << 20)
 
-void outside_add(struct outside *outside, uint64_t gc_head)
+bool outside_add(struct outside *outside, uint64_t gc_head)
 {
 	if (outside->count == outside->capacity) {
 		size_t capacity = outside->capacity ? outside->capacity * 2 : 1024;
 		uint64_t *items = realloc(outside->items, capacity * sizeof(*items));
 		if (!items)
-			return;
+			return false;
 		outside->items = items;
 		outside->capacity = capacity;
 	}
 	outside->items[outside->count++] = gc_head;
+	return true;
 }
 
 void pool_scan_fini(struct pool_scan *scan)
@@ -36,13 +37,14 @@ static void scan_block(struct pool_scan *scan, const uint8_t *block, size_t size
 		scan->totals.raw_bytes += size;
 		return;
 	}
-	counter_add(counter, found.type, block + found.prefix, size - found.prefix,
-		    address + found.prefix,
-		    found.next ? COUNT_OBJECT | COUNT_TRACKED : COUNT_OBJECT);
-	if (scan->sparse)
+	bool counted = counter_add(counter, found.type, block + found.prefix, size - found.prefix,
+				   address + found.prefix,
+				   found.next ? COUNT_OBJECT | COUNT_TRACKED : COUNT_OBJECT);
+	if (counted && scan->sparse)
 		counter->tallies[found.type].pinning++;
-	if (found.next && !pool_map_has(&counter->pools, found.next))
-		outside_add(&scan->outside, found.next);
+	if (found.next && !pool_map_has(&counter->pools, found.next) &&
+	    !outside_add(&scan->outside, found.next))
+		counter->no_memory = true;
 }
 
 static void add_pool(struct heapspy_allocator *totals, const struct pool *pool, uint64_t pool_size)

@@ -24,7 +24,7 @@ struct pool_scan {
 enum fault pool_scan_run(struct pool_scan *scan, const struct arenas *arenas);
 void pool_scan_fini(struct pool_scan *scan);
 
-/* Also used for the heads themselves. Without memory it is lost. */
-void outside_add(struct outside *outside, uint64_t gc_head);
+/* Also used for the heads themselves. False without memory: it is lost. */
+bool outside_add(struct outside *outside, uint64_t gc_head);
 
 #endif
