@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "base/text.h"
-#include "heap/record/told.h"
+#include "heap/record/stacks/told.h"
 
 /* Who is there is looked up so often; one that was just forked may be about to become
  * another program; what is no Python is tried again, later and later. Seconds. */

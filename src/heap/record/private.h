@@ -6,8 +6,8 @@
 #include <heapspy/record.h>
 
 #include "heap/attach.h"
-#include "heap/record/stacks.h"
-#include "heap/record/threads.h"
+#include "heap/record/stacks/stacks.h"
+#include "heap/record/stacks/threads.h"
 
 struct record {
 	struct heapspy *heapspy;

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/record/group.h"
-#include "heap/record/growth.h"
+#include "heap/record/growth/growth.h"
 #include "heap/record/private.h"
 #include "heap/record/ticks.h"
 

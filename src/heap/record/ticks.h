@@ -7,7 +7,7 @@
 #ifndef HEAP_RECORD_TICKS_H
 #define HEAP_RECORD_TICKS_H
 
-#include "heap/record/growth.h"
+#include "heap/record/growth/growth.h"
 #include "heap/record/private.h"
 
 struct record_ticks {

@@ -10,8 +10,8 @@
 #ifndef HEAP_RECORD_KEEPERS_H
 #define HEAP_RECORD_KEEPERS_H
 
-#include "heap/record/counter.h"
-#include "heap/record/territory.h"
+#include "heap/record/growth/counter.h"
+#include "heap/record/growth/territory.h"
 
 struct record_keepers;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/contents.h"
+#include "heap/record/growth/contents.h"
 
 #include <string.h>
 

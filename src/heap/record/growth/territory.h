@@ -14,8 +14,8 @@
 #ifndef HEAP_RECORD_TERRITORY_H
 #define HEAP_RECORD_TERRITORY_H
 
-#include "heap/record/contents.h"
-#include "heap/record/counter.h"
+#include "heap/record/growth/contents.h"
+#include "heap/record/growth/counter.h"
 #include "heap/record/private.h"
 #include "native/watch.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/calls.h"
+#include "heap/record/growth/calls.h"
 
 #include <string.h>
 #include <sys/mman.h>

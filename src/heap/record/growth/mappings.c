@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/mappings.h"
+#include "heap/record/growth/mappings.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/bisect.h"
 #include "base/clock.h"
-#include "heap/record/counter.h"
+#include "heap/record/growth/counter.h"
 #include "native/glibc.h"
 #include "python/obmalloc.h"
 #include "target/process/pages.h"

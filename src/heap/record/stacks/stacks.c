@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/stacks.h"
+#include "heap/record/stacks/stacks.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "heap/record/mixed.h"
-#include "heap/record/stacks_private.h"
+#include "heap/record/stacks/mixed.h"
+#include "heap/record/stacks/private.h"
 #include "python/lines.h"
 
 /* So often a stack that makes no sense is read again; of so many frames it is remembered

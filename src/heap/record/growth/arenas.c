@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Arenas of pymalloc, told from one another by address. */
 #include "base/bisect.h"
-#include "heap/record/growth_private.h"
+#include "heap/record/growth/private.h"
 
 static bool has_arena(const struct arenas *arenas, uint64_t mapped)
 {

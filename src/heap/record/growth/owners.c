@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/owners.h"
+#include "heap/record/growth/owners.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/mixed.h"
+#include "heap/record/stacks/mixed.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "heap/record/stacks_private.h"
+#include "heap/record/stacks/private.h"
 #include "heap/stack/merge.h"
 
 /* What was mapped is read anew at most so often, where code is met that was not: seconds. */

@@ -7,8 +7,8 @@
 #ifndef HEAP_RECORD_PIECES_H
 #define HEAP_RECORD_PIECES_H
 
-#include "heap/record/calls.h"
-#include "heap/record/counter.h"
+#include "heap/record/growth/calls.h"
+#include "heap/record/growth/counter.h"
 
 struct record_pieces;
 

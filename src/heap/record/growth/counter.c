@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/counter.h"
+#include "heap/record/growth/counter.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef HEAP_RECORD_COUNTER_H
 #define HEAP_RECORD_COUNTER_H
 
-#include "heap/record/owners.h"
+#include "heap/record/growth/owners.h"
 #include "heap/record/private.h"
 
 /* What there is to say of a change besides the bytes. */

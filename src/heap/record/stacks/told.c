@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/told.h"
+#include "heap/record/stacks/told.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #define HEAP_RECORD_STACKS_PRIVATE_H
 
 #include "heap/record/private.h"
-#include "heap/record/told.h"
+#include "heap/record/stacks/told.h"
 #include "native/unwind.h"
 #include "native/watch.h"
 #include "python/code_ranges.h"

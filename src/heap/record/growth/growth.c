@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/growth.h"
+#include "heap/record/growth/growth.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
-#include "heap/record/growth_private.h"
+#include "heap/record/growth/private.h"
 
 /* So many arenas are counted at every tick. */
 enum { COUNTED_OFTEN = 2048 };

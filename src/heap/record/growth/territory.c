@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/territory.h"
+#include "heap/record/growth/territory.h"
 
 #include <math.h>
 #include <stdlib.h>

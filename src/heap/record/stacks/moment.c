@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "heap/record/stacks_private.h"
+#include "heap/record/stacks/private.h"
 
 enum { CANDIDATES = 64 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/pieces.h"
+#include "heap/record/growth/pieces.h"
 
 #include <stdlib.h>
 #include <string.h>

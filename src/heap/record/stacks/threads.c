@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/threads.h"
+#include "heap/record/stacks/threads.h"
 
 #include <stdlib.h>
 #include <string.h>

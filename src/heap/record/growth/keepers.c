@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "heap/record/keepers.h"
+#include "heap/record/growth/keepers.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "heap/record/growth_private.h"
+#include "heap/record/growth/private.h"
 
 enum { STACK_BYTES = 8192, NATIVE_STACK_BYTES = 16384, MAX_THREAD_ARENAS = 1024, NEAR_BYTES = 64 };
 

@@ -3,13 +3,13 @@
 #ifndef HEAP_RECORD_GROWTH_PRIVATE_H
 #define HEAP_RECORD_GROWTH_PRIVATE_H
 
-#include "heap/record/calls.h"
-#include "heap/record/counter.h"
-#include "heap/record/growth.h"
-#include "heap/record/keepers.h"
-#include "heap/record/mappings.h"
-#include "heap/record/pieces.h"
-#include "heap/record/territory.h"
+#include "heap/record/growth/calls.h"
+#include "heap/record/growth/counter.h"
+#include "heap/record/growth/growth.h"
+#include "heap/record/growth/keepers.h"
+#include "heap/record/growth/mappings.h"
+#include "heap/record/growth/pieces.h"
+#include "heap/record/growth/territory.h"
 #include "native/glibc.h"
 #include "python/arena_counter.h"
 
