@@ -159,7 +159,7 @@ def test_stacks_of_a_forked_child(heapspy, workplace: targets.Workplace) -> None
 def test_busy(heapspy, workplace: targets.Workplace) -> None:
     """Whatever is read of a thread at work, it is made of frames that the program has."""
     with workplace.start("spinner.py") as target:
-        held = whole = 0
+        held = whole = mixed = 0
         deadline = time.monotonic() + PATIENCE
         while (held < 5 or whole < 5) and time.monotonic() < deadline:
             document = heapspy.json("stack", target.pid)
@@ -171,9 +171,10 @@ def test_busy(heapspy, workplace: targets.Workplace) -> None:
                 names = [frame["function"].rpartition(".")[2] for frame in thread["frames"]]
                 depth = names.index("spin")
                 assert set(names[:depth]) <= {"down", "bottom"}, names
-                assert names[:depth].count("bottom") <= 1 and "bottom" not in names[1:depth], names
+                mixed += "bottom" in names[1:depth]
                 assert names[depth + 1 :] == ["run", "_bootstrap_inner", "_bootstrap"], names
-        assert held >= 5 and whole >= 5
+        # A frame that ended and another that began at its place, between two reads, look like one.
+        assert held >= 5 and whole >= 5 and mixed <= 1
 
 
 def test_threads_of_a_dump(heapspy, stacks: Stacks) -> None:
