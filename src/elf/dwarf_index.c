@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/array.h"
 #include "base/bisect.h"
 #include "elf/dwarf_private.h"
 
@@ -45,15 +46,9 @@ static uint32_t hash_name(const char *name)
 
 static void add(struct dwarf_index *index, const char *name, uint64_t place)
 {
-	if (index->count == index->capacity) {
-		size_t capacity = index->capacity ? index->capacity * 2 : 1 << 12;
-		void *grown = reallocarray(index->entries, capacity, sizeof(struct entry));
-		if (!grown) {
-			index->failed = true;
-			return;
-		}
-		index->entries = grown;
-		index->capacity = capacity;
+	if (!ARRAY_RESERVE(index->entries, index->capacity, index->count + 1)) {
+		index->failed = true;
+		return;
 	}
 	uint32_t hash = hash_name(name);
 	uint32_t *bucket = &index->buckets[hash % (sizeof(index->buckets) / sizeof(uint32_t))];

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/bisect.h"
 #include "elf/module_private.h"
 #include "elf/stubs.h"
@@ -47,14 +48,8 @@ static int rank_of(const char *name, const GElf_Sym *symbol)
 
 static bool add(struct symbols *symbols, const struct symbol *symbol)
 {
-	if (symbols->count == symbols->capacity) {
-		size_t capacity = symbols->capacity ? symbols->capacity * 2 : 4096;
-		struct symbol *items = reallocarray(symbols->items, capacity, sizeof(*items));
-		if (!items)
-			return false;
-		symbols->items = items;
-		symbols->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(symbols->items, symbols->capacity, symbols->count + 1))
+		return false;
 	symbols->items[symbols->count++] = *symbol;
 	return true;
 }

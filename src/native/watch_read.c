@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/array.h"
 #include "native/watch_private.h"
 
 enum { RECORD_MAX = 65536 };
@@ -29,14 +30,8 @@ static bool keep(struct watch *watch, const uint8_t *bytes, size_t size, uint64_
 		watch->bytes = more;
 		watch->capacity = capacity;
 	}
-	if (watch->record_count == watch->record_capacity) {
-		size_t capacity = watch->record_capacity ? 2 * watch->record_capacity : 64;
-		struct record *more = realloc(watch->records, capacity * sizeof(*more));
-		if (!more)
-			return false;
-		watch->records = more;
-		watch->record_capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(watch->records, watch->record_capacity, watch->record_count + 1))
+		return false;
 	memcpy(watch->bytes + watch->used, bytes, size);
 	watch->records[watch->record_count++] = (struct record){time, watch->used};
 	watch->used += (size + 7) & ~(size_t)7;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "output/unicode.h"
 
 enum {
@@ -148,16 +149,10 @@ void table_add(struct table *table, const char *heading, const char *text, bool 
 
 void table_end_row(struct table *table)
 {
-	if (table->row_count == table->row_space) {
-		size_t space = table->row_space ? table->row_space * 2 : 32;
-		struct row *rows = reallocarray(table->rows, space, sizeof(*rows));
-		if (!rows) {
-			table->failed = true;
-			row_fini(&table->under_way);
-			return;
-		}
-		table->rows = rows;
-		table->row_space = space;
+	if (!ARRAY_RESERVE(table->rows, table->row_space, table->row_count + 1)) {
+		table->failed = true;
+		row_fini(&table->under_way);
+		return;
 	}
 	table->rows[table->row_count++] = table->under_way;
 	table->under_way = (struct row){0};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/bisect.h"
 
 /* Longer code is none. */
@@ -54,14 +55,8 @@ void code_ranges_add(struct code_ranges *ranges, struct python *python, uint64_t
 		return;
 	while (end < ranges->count && ranges->items[end].start < range.end)
 		end++;
-	if (ranges->count == ranges->capacity) {
-		size_t capacity = ranges->capacity ? 2 * ranges->capacity : 256;
-		struct code_range *items = realloc(ranges->items, capacity * sizeof(*items));
-		if (!items)
-			return;
-		ranges->items = items;
-		ranges->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(ranges->items, ranges->capacity, ranges->count + 1))
+		return;
 	/* Those which it overlaps are gone. */
 	memmove(&ranges->items[at + 1], &ranges->items[end],
 		(ranges->count - end) * sizeof(*ranges->items));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "python/code.h"
 
 /* enum _frameowner: from here on frames are the interpreter's own. 3 is the C stack's
@@ -50,14 +51,8 @@ void frame_list_fini(struct frame_list *list)
 
 static bool add(struct frame_list *list, const struct frame *frame)
 {
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 64;
-		struct frame *items = realloc(list->items, capacity * sizeof(*items));
-		if (!items)
-			return false;
-		list->items = items;
-		list->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(list->items, list->capacity, list->count + 1))
+		return false;
 	list->items[list->count++] = *frame;
 	return true;
 }
@@ -65,14 +60,8 @@ static bool add(struct frame_list *list, const struct frame *frame)
 /* The run that is being walked ends. */
 static bool end_run(struct frame_list *list, uint64_t anchor)
 {
-	if (list->run_count == list->run_capacity) {
-		size_t capacity = list->run_capacity ? list->run_capacity * 2 : 64;
-		struct frame_run *runs = realloc(list->runs, capacity * sizeof(*runs));
-		if (!runs)
-			return false;
-		list->runs = runs;
-		list->run_capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(list->runs, list->run_capacity, list->run_count + 1))
+		return false;
 	list->runs[list->run_count++] = (struct frame_run){anchor};
 	return true;
 }

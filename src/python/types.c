@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "python/sizes.h"
 
 /* Metatypes of metatypes of ...: real programs need three. */
@@ -153,14 +154,8 @@ static uint32_t add(struct types *types, const struct type *type)
 {
 	if (types->count * 2 > types->slot_mask && !grow(types))
 		return TYPES_NONE;
-	if (types->count == types->capacity) {
-		size_t capacity = types->capacity ? types->capacity * 2 : 1024;
-		struct type *items = realloc(types->items, capacity * sizeof(*items));
-		if (!items)
-			return TYPES_NONE;
-		types->items = items;
-		types->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(types->items, types->capacity, types->count + 1))
+		return TYPES_NONE;
 	uint32_t index = (uint32_t)types->count++;
 	types->items[index] = *type;
 	*slot_of(types->slots, types->slot_mask, type->address) = (struct slot){type->address, index};

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/bisect.h"
 #include "base/io.h"
 #include "heap/account/mappings.h"
@@ -69,13 +70,8 @@ static void learn_stacks(struct split *split)
 	for (struct dirent *entry; (entry = readdir(tasks)) && split->stack_count < MAX_THREADS;) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (split->stack_count == capacity) {
-			capacity = capacity ? capacity * 2 : 64;
-			uint64_t *more = realloc(split->stack_pointers, capacity * sizeof(*more));
-			if (!more)
-				break;
-			split->stack_pointers = more;
-		}
+		if (!ARRAY_RESERVE(split->stack_pointers, capacity, split->stack_count + 1))
+			break;
 		split->stack_pointers[split->stack_count++] = stack_pointer(dirfd(tasks), entry->d_name);
 	}
 	closedir(tasks);

@@ -4,20 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 
 /* An arena is read in one piece; one of the hugepage builds of 3.15 in two. */
 #define WINDOW (1u << 20)
 
 bool outside_add(struct outside *outside, uint64_t gc_head)
 {
-	if (outside->count == outside->capacity) {
-		size_t capacity = outside->capacity ? outside->capacity * 2 : 1024;
-		uint64_t *items = realloc(outside->items, capacity * sizeof(*items));
-		if (!items)
-			return false;
-		outside->items = items;
-		outside->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(outside->items, outside->capacity, outside->count + 1))
+		return false;
 	outside->items[outside->count++] = gc_head;
 	return true;
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 static bool is_smaller(const struct pick *a, const struct pick *b)
 {
 	return a->bytes != b->bytes ? a->bytes < b->bytes : a->address > b->address;
@@ -13,15 +15,9 @@ static bool append(struct picks *picks, const struct pick *pick)
 {
 	if (picks->count == picks->most)
 		return false;
-	if (picks->count == picks->capacity) {
-		size_t capacity = picks->capacity ? picks->capacity * 2 : 64;
-		struct pick *items = realloc(picks->items, capacity * sizeof(*items));
-		if (!items) {
-			picks->no_memory = true;
-			return false;
-		}
-		picks->items = items;
-		picks->capacity = capacity;
+	if (!ARRAY_RESERVE(picks->items, picks->capacity, picks->count + 1)) {
+		picks->no_memory = true;
+		return false;
 	}
 	picks->items[picks->count++] = *pick;
 	return true;

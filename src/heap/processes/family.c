@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/io.h"
@@ -117,14 +118,8 @@ struct machine {
 
 static bool note(struct machine *machine, pid_t pid, pid_t parent)
 {
-	if (machine->count == machine->capacity) {
-		size_t capacity = machine->capacity ? machine->capacity * 2 : 512;
-		void *items = realloc(machine->items, capacity * sizeof(*machine->items));
-		if (!items)
-			return false;
-		machine->items = items;
-		machine->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(machine->items, machine->capacity, machine->count + 1))
+		return false;
 	machine->items[machine->count++] = (struct parentage){pid, parent};
 	return true;
 }

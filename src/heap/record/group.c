@@ -12,6 +12,7 @@
 
 #include <heapspy/family.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/deaf.h"
@@ -74,8 +75,7 @@ struct group {
 
 static bool add_number(struct numbers *numbers, uint32_t number)
 {
-	if (!told_grow(&numbers->items, &numbers->capacity, numbers->count + 1,
-		       sizeof(*numbers->items)))
+	if (!ARRAY_RESERVE(numbers->items, numbers->capacity, numbers->count + 1))
 		return false;
 	numbers->items[numbers->count++] = number;
 	return true;
@@ -273,8 +273,7 @@ static struct suspect *suspect_of(struct group *group, const struct heapspy_rela
 		if (group->suspects[i].pid == relative->pid &&
 		    group->suspects[i].start == relative->start)
 			return &group->suspects[i];
-	if (!told_grow(&group->suspects, &group->suspect_capacity, group->suspect_count + 1,
-		       sizeof(*group->suspects)))
+	if (!ARRAY_RESERVE(group->suspects, group->suspect_capacity, group->suspect_count + 1))
 		return NULL;
 	struct suspect *suspect = &group->suspects[group->suspect_count++];
 	*suspect = (struct suspect){

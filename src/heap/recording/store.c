@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -99,19 +100,10 @@ bool loader_room(struct recording_loader *loader, void *items, size_t size, size
 		loader_refuse_limit(loader, of_what, most);
 		return false;
 	}
-	if (count < *space)
+	if (array_reserve(items, space, count + 1, size))
 		return true;
-	size_t larger = *space ? *space * 2 : 64;
-	void *old;
-	memcpy(&old, items, sizeof(old));
-	void *grown = reallocarray(old, larger, size);
-	if (!grown) {
-		loader_no_memory(loader);
-		return false;
-	}
-	memcpy(items, &grown, sizeof(grown));
-	*space = larger;
-	return true;
+	loader_no_memory(loader);
+	return false;
 }
 
 /* ---- things that are kept once ------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -30,21 +31,6 @@ static void ledger_fini(struct ledger *ledger)
 	free(ledger->latest);
 }
 
-static bool room(struct ledger *ledger, void **items, size_t size, size_t count, size_t *space)
-{
-	if (count < *space)
-		return true;
-	size_t larger = *space ? *space * 2 : 256;
-	void *grown = reallocarray(*items, larger, size);
-	if (!grown) {
-		ledger->no_memory = true;
-		return false;
-	}
-	*items = grown;
-	*space = larger;
-	return true;
-}
-
 static uint64_t *kept_of(struct ledger *ledger, enum heapspy_counter counter, uint32_t stack)
 {
 	return &ledger->kept[(size_t)stack * HEAPSPY_COUNTER_COUNT + counter];
@@ -54,10 +40,12 @@ static void enter(struct ledger *ledger, double time, uint32_t process, uint32_t
 		  enum heapspy_counter counter, int64_t bytes)
 {
 	struct heapspy_report *report = ledger->report;
-	if (bytes == 0 ||
-	    !room(ledger, (void **)&report->changes, sizeof(*report->changes),
-		  report->change_count, &ledger->change_space))
+	if (bytes == 0)
 		return;
+	if (!ARRAY_RESERVE(report->changes, ledger->change_space, report->change_count + 1)) {
+		ledger->no_memory = true;
+		return;
+	}
 	report->changes[report->change_count++] =
 		(struct heapspy_report_change){time, bytes, stack, process, counter};
 	*kept_of(ledger, counter, stack) += (uint64_t)bytes;
@@ -91,9 +79,10 @@ static void add_growth(struct ledger *ledger)
 
 static void grant(struct ledger *ledger, uint32_t process, uint32_t stack, uint64_t bytes)
 {
-	if (!room(ledger, (void **)&ledger->grants, sizeof(*ledger->grants), ledger->grant_count,
-		  &ledger->grant_space))
+	if (!ARRAY_RESERVE(ledger->grants, ledger->grant_space, ledger->grant_count + 1)) {
+		ledger->no_memory = true;
 		return;
+	}
 	ledger->grants[ledger->grant_count++] =
 		(struct grant){bytes, stack, ledger->latest[process]};
 	ledger->latest[process] = ledger->grant_count;

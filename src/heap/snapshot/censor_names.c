@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "heap/census/foreign_walk.h"
 #include "heap/snapshot/censor_private.h"
 #include "native/glibc.h"
@@ -12,48 +13,28 @@
 
 #define FOREIGN_HEAD 64
 
-static void *room_for(struct censor *censor, void *items, size_t count, size_t *capacity,
-		      size_t size)
-{
-	if (count < *capacity)
-		return items;
-	size_t more = *capacity ? *capacity * 2 : 4096;
-	void *grown = realloc(items, more * size);
-	if (grown)
-		*capacity = more;
-	else
-		censor->no_memory = true;
-	return grown;
-}
-
 static void add_name(struct censor *censor, uint64_t object)
 {
-	uint64_t *names = room_for(censor, censor->names, censor->name_count,
-				   &censor->name_capacity, sizeof(*names));
-	if (!names)
-		return;
-	censor->names = names;
-	censor->names[censor->name_count++] = object;
+	if (ARRAY_RESERVE(censor->names, censor->name_capacity, censor->name_count + 1))
+		censor->names[censor->name_count++] = object;
+	else
+		censor->no_memory = true;
 }
 
 static void add_text(struct censor *censor, const struct censored_text *text)
 {
-	struct censored_text *texts = room_for(censor, censor->texts, censor->text_count,
-					       &censor->text_capacity, sizeof(*texts));
-	if (!texts)
-		return;
-	censor->texts = texts;
-	censor->texts[censor->text_count++] = *text;
+	if (ARRAY_RESERVE(censor->texts, censor->text_capacity, censor->text_count + 1))
+		censor->texts[censor->text_count++] = *text;
+	else
+		censor->no_memory = true;
 }
 
 static void add_kept(struct censor *censor, uint64_t address, uint64_t length)
 {
-	struct kept_text *kept = room_for(censor, censor->kept, censor->kept_count,
-					  &censor->kept_capacity, sizeof(*kept));
-	if (!kept)
-		return;
-	censor->kept = kept;
-	censor->kept[censor->kept_count++] = (struct kept_text){address, length};
+	if (ARRAY_RESERVE(censor->kept, censor->kept_capacity, censor->kept_count + 1))
+		censor->kept[censor->kept_count++] = (struct kept_text){address, length};
+	else
+		censor->no_memory = true;
 }
 
 #define LONGEST_TYPE_NAME 512

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* Python/ceval.c, exported by all versions; compilers split parts of it off, which have
  * it as the beginning of their names. */
 static const char evaluator[] = "_PyEval_EvalFrameDefault";
@@ -27,14 +29,8 @@ void merged_stack_fini(struct merged_stack *stack)
 
 static bool add(struct merged_stack *stack, const struct merged_frame *frame)
 {
-	if (stack->count == stack->capacity) {
-		size_t capacity = stack->capacity ? stack->capacity * 2 : 64;
-		struct merged_frame *items = realloc(stack->items, capacity * sizeof(*items));
-		if (!items)
-			return false;
-		stack->items = items;
-		stack->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(stack->items, stack->capacity, stack->count + 1))
+		return false;
 	stack->items[stack->count++] = *frame;
 	return true;
 }

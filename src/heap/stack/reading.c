@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "heap/stack/merge.h"
@@ -242,15 +243,8 @@ static void identify(struct reading *reading, const struct thread_state *state,
 static struct heapspy_thread *add(struct reading *reading)
 {
 	struct heapspy_threads *threads = &reading->threads;
-	if (threads->count == reading->capacity) {
-		size_t capacity = reading->capacity ? reading->capacity * 2 : 16;
-		struct heapspy_thread *items =
-			realloc(threads->items, capacity * sizeof(*items));
-		if (!items)
-			return NULL;
-		threads->items = items;
-		reading->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(threads->items, reading->capacity, threads->count + 1))
+		return NULL;
 	struct heapspy_thread *thread = &threads->items[threads->count++];
 	*thread = (struct heapspy_thread){0};
 	return thread;

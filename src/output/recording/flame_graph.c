@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/index.h"
@@ -104,14 +105,8 @@ static uint32_t child_of(struct tree *tree, uint32_t parent, uint32_t frame, uin
 	uint32_t at = index_find(&tree->children, hash, same_node, tree, &node);
 	if (at != UINT32_MAX)
 		return at;
-	if (tree->count == tree->space) {
-		size_t space = tree->space ? tree->space * 2 : 256;
-		struct node *larger = reallocarray(tree->nodes, space, sizeof(*larger));
-		if (!larger)
-			return UINT32_MAX;
-		tree->nodes = larger;
-		tree->space = space;
-	}
+	if (!ARRAY_RESERVE(tree->nodes, tree->space, tree->count + 1))
+		return UINT32_MAX;
 	if (!index_add(&tree->children, hash, (uint32_t)tree->count))
 		return UINT32_MAX;
 	if (parent) {

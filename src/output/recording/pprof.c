@@ -15,6 +15,7 @@
 
 #include <zlib.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/index.h"
@@ -160,17 +161,8 @@ static uint64_t string_of(struct profile *profile, const char *text)
 	uint32_t at = index_find(&profile->string_index, hash, same_text, profile, text);
 	if (at != UINT32_MAX)
 		return at + 1;
-	if (profile->text_count == profile->text_space) {
-		size_t space = profile->text_space ? profile->text_space * 2 : 64;
-		const char **larger = reallocarray(profile->texts, space, sizeof(*larger));
-		if (!larger) {
-			profile->body.no_memory = true;
-			return 0;
-		}
-		profile->texts = larger;
-		profile->text_space = space;
-	}
-	if (!index_add(&profile->string_index, hash, (uint32_t)profile->text_count)) {
+	if (!ARRAY_RESERVE(profile->texts, profile->text_space, profile->text_count + 1) ||
+	    !index_add(&profile->string_index, hash, (uint32_t)profile->text_count)) {
 		profile->body.no_memory = true;
 		return 0;
 	}

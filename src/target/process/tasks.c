@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "target/process/proc.h"
@@ -28,14 +29,8 @@ void task_list_fini(struct task_list *list)
 
 static bool add(struct task_list *list, pid_t tid)
 {
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 64;
-		struct task *items = realloc(list->items, capacity * sizeof(*items));
-		if (!items)
-			return false;
-		list->items = items;
-		list->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(list->items, list->capacity, list->count + 1))
+		return false;
 	list->items[list->count++] = (struct task){.tid = tid};
 	return true;
 }

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "target/process/proc.h"
 
@@ -163,15 +164,8 @@ static bool is_known(const struct pause *pause, pid_t tid)
 
 static struct paused_thread *add_thread(struct pause *pause, const struct task *task)
 {
-	if (pause->count == pause->capacity) {
-		size_t capacity = pause->capacity ? pause->capacity * 2 : 64;
-		struct paused_thread *threads =
-			realloc(pause->threads, capacity * sizeof(*threads));
-		if (!threads)
-			return NULL;
-		pause->threads = threads;
-		pause->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(pause->threads, pause->capacity, pause->count + 1))
+		return NULL;
 	struct paused_thread *thread = &pause->threads[pause->count++];
 	*thread = (struct paused_thread){
 		.tid = task->tid,

@@ -6,6 +6,7 @@
 
 #include <heapspy/memory.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 
 void record_counter_init(struct record_counter *counter, struct record *record,
@@ -62,14 +63,8 @@ static void more(struct record_counter *counter, const struct record_change *cha
 static bool hold(struct record_counter *counter, const struct record_change *change, uint64_t key,
 		 uint64_t bytes)
 {
-	if (counter->wait_count == counter->wait_capacity) {
-		size_t capacity = counter->wait_capacity ? 2 * counter->wait_capacity : 64;
-		struct record_wait *waits = realloc(counter->waits, capacity * sizeof(*waits));
-		if (!waits)
-			return false;
-		counter->waits = waits;
-		counter->wait_capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(counter->waits, counter->wait_capacity, counter->wait_count + 1))
+		return false;
 	counter->waits[counter->wait_count++] = (struct record_wait){*change, bytes, key, false};
 	counter->waiting += bytes;
 	return true;

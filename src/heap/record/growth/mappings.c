@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/array.h"
 #include "base/bisect.h"
 #include "base/clock.h"
 #include "heap/record/growth/counter.h"
@@ -50,14 +51,8 @@ static bool spans_append(struct spans *spans, uint64_t start, uint64_t end)
 		spans->items[spans->count - 1].end = end;
 		return true;
 	}
-	if (spans->count == spans->capacity) {
-		size_t capacity = spans->capacity ? 2 * spans->capacity : 256;
-		struct span *items = realloc(spans->items, capacity * sizeof(*items));
-		if (!items)
-			return false;
-		spans->items = items;
-		spans->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(spans->items, spans->capacity, spans->count + 1))
+		return false;
 	spans->items[spans->count++] = (struct span){start, end};
 	return true;
 }
@@ -148,14 +143,8 @@ static void follow(struct record_mappings *mappings, const struct followed *foll
 {
 	if (mappings->count == MOST_FOLLOWED)
 		return;
-	if (mappings->count == mappings->capacity) {
-		size_t capacity = mappings->capacity ? 2 * mappings->capacity : 64;
-		struct followed *items = realloc(mappings->items, capacity * sizeof(*items));
-		if (!items)
-			return;
-		mappings->items = items;
-		mappings->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(mappings->items, mappings->capacity, mappings->count + 1))
+		return;
 	mappings->items[mappings->count++] = *followed;
 }
 

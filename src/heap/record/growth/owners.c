@@ -7,6 +7,8 @@
 
 #include <heapspy/record.h>
 
+#include "base/array.h"
+
 /* So many owners are looked through for a piece. */
 enum { LOOKED_THROUGH = 512 };
 
@@ -18,14 +20,8 @@ void owners_fini(struct owners *owners)
 
 void owners_add(struct owners *owners, uint64_t key, uint64_t bytes, uint32_t stack)
 {
-	if (owners->count == owners->capacity) {
-		size_t capacity = owners->capacity ? 2 * owners->capacity : 256;
-		struct owner *items = realloc(owners->items, capacity * sizeof(*items));
-		if (!items)
-			return;
-		owners->items = items;
-		owners->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(owners->items, owners->capacity, owners->count + 1))
+		return;
 	owners->items[owners->count++] = (struct owner){key, bytes, stack};
 }
 

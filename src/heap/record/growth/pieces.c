@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "native/glibc.h"
 
@@ -48,14 +49,8 @@ void record_pieces_call(struct record_pieces *pieces, const struct record_call *
 {
 	if (!pieces)
 		return;
-	if (pieces->count == pieces->capacity) {
-		size_t capacity = pieces->capacity ? 2 * pieces->capacity : 64;
-		struct claim *claims = realloc(pieces->claims, capacity * sizeof(*claims));
-		if (!claims)
-			return;
-		pieces->claims = claims;
-		pieces->capacity = capacity;
-	}
+	if (!ARRAY_RESERVE(pieces->claims, pieces->capacity, pieces->count + 1))
+		return;
 	struct claim *claim = &pieces->claims[pieces->count++];
 	*claim = (struct claim){
 		.change = *change, .bytes = call->bytes, .old = call->moves ? old : 0};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "heap/record/stacks/private.h"
@@ -165,8 +166,7 @@ static uint32_t number_of(struct mixed_stacks *mixed, const struct native_name *
 	};
 	uint32_t number = told_frame(mixed->stacks->told, &frame);
 	/* What is not remembered is found again. */
-	if (told_grow(&mixed->named, &mixed->named_capacity, mixed->named_count + 1,
-		      sizeof(*mixed->named)) &&
+	if (ARRAY_RESERVE(mixed->named, mixed->named_capacity, mixed->named_count + 1) &&
 	    index_add(&mixed->named_index, hash, (uint32_t)mixed->named_count))
 		mixed->named[mixed->named_count++] = (struct named){name, number};
 	return number;
@@ -178,8 +178,7 @@ uint32_t mixed_stacks_tell(struct mixed_stacks *mixed, const struct frame_list *
 	struct record_stacks *stacks = mixed->stacks;
 	struct merged_stack *merged = &mixed->merged;
 	if (!stack_merge(stacks->unwinder, &mixed->native, python, merged) ||
-	    !told_grow(&mixed->numbers, &mixed->number_capacity, merged->count + 1,
-		       sizeof(*mixed->numbers))) {
+	    !ARRAY_RESERVE(mixed->numbers, mixed->number_capacity, merged->count + 1)) {
 		if (!stacks->record->error)
 			stacks->record->error = error_no_memory();
 		return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "heap/record/stacks/mixed.h"
 #include "heap/record/stacks/private.h"
@@ -89,12 +90,9 @@ struct parents *stacks_parents_of(struct record_stacks *stacks, uint64_t code)
 static bool make_room(struct record_stacks *stacks)
 {
 	struct frame_list *moment = &stacks->moment;
-	if (told_grow(&stacks->building, &stacks->building_capacity, moment->count + 1,
-		      sizeof(*stacks->building)) &&
-	    told_grow(&moment->items, &moment->capacity, moment->count + 1,
-		      sizeof(*moment->items)) &&
-	    told_grow(&moment->runs, &moment->run_capacity, moment->run_count + 1,
-		      sizeof(*moment->runs)))
+	if (ARRAY_RESERVE(stacks->building, stacks->building_capacity, moment->count + 1) &&
+	    ARRAY_RESERVE(moment->items, moment->capacity, moment->count + 1) &&
+	    ARRAY_RESERVE(moment->runs, moment->run_capacity, moment->run_count + 1))
 		return true;
 	if (!stacks->record->error)
 		stacks->record->error = error_no_memory();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "heap/record/private.h"
 
@@ -19,21 +20,6 @@ struct told {
 	uint32_t *building;
 	size_t building_capacity;
 };
-
-bool told_grow(void *items, size_t *capacity, size_t wanted, size_t size)
-{
-	if (wanted <= *capacity)
-		return true;
-	size_t more = *capacity ? 2 * *capacity : 64;
-	while (more < wanted)
-		more *= 2;
-	void *grown = realloc(*(void **)items, more * size);
-	if (!grown)
-		return false;
-	*(void **)items = grown;
-	*capacity = more;
-	return true;
-}
 
 /* ---- lists of numbers --------------------------------------------------------------- */
 
@@ -59,10 +45,8 @@ uint32_t lists_add(struct lists *lists, const uint32_t *numbers, size_t count)
 	uint32_t known = index_find(&lists->index, hash, same_list, lists, &sought);
 	if (known != UINT32_MAX)
 		return known;
-	if (!told_grow(&lists->places, &lists->capacity, lists->count + 1,
-		       sizeof(*lists->places)) ||
-	    !told_grow(&lists->numbers, &lists->number_capacity, lists->number_count + count + 1,
-		       sizeof(*lists->numbers)) ||
+	if (!ARRAY_RESERVE(lists->places, lists->capacity, lists->count + 1) ||
+	    !ARRAY_RESERVE(lists->numbers, lists->number_capacity, lists->number_count + count + 1) ||
 	    !index_add(&lists->index, hash, (uint32_t)lists->count))
 		return UINT32_MAX;
 	if (count)
@@ -159,8 +143,7 @@ uint32_t told_frame(struct told *told, const struct heapspy_frame *frame)
 	if (number != UINT32_MAX)
 		return number;
 	number = (uint32_t)told->frame_count;
-	if (!told_grow(&told->frames, &told->frame_capacity, told->frame_count + 1,
-		       sizeof(*told->frames)) ||
+	if (!ARRAY_RESERVE(told->frames, told->frame_capacity, told->frame_count + 1) ||
 	    !index_add(&told->frame_index, hash, number))
 		return give_up(told);
 	told->frames[told->frame_count++] = *frame;
@@ -172,8 +155,7 @@ uint32_t told_frame(struct told *told, const struct heapspy_frame *frame)
 
 uint32_t told_stack(struct told *told, const uint32_t *frames, size_t count, bool cut)
 {
-	if (!told_grow(&told->building, &told->building_capacity, count + 1,
-		       sizeof(*told->building)))
+	if (!ARRAY_RESERVE(told->building, told->building_capacity, count + 1))
 		return give_up(told);
 	if (count)
 		memcpy(told->building, frames, count * sizeof(*frames));

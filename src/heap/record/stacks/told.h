@@ -46,7 +46,4 @@ uint32_t told_frame(struct told *told, const struct heapspy_frame *frame);
  * missing. Likewise. */
 uint32_t told_stack(struct told *told, const uint32_t *frames, size_t count, bool cut);
 
-/* Room for so many items of a size. False without memory. */
-bool told_grow(void *items, size_t *capacity, size_t wanted, size_t size);
-
 #endif
