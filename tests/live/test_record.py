@@ -282,7 +282,7 @@ def test_native(heapspy, workplace, tmp_path):
         if frame.get("native") and short(frame) in OURS
     }
     assert places == {("keeping.c", os.path.basename(library))}
-    report = json.loads(heapspy.run("report", path, "--json").stdout)
+    report = heapspy.json("report", path)
     of_c = chains_of_growth(lines, of_c=True)
     for name in CHAINS:
         kept = sum(stack["kept"] for stack in report["stacks"] if f"keep_{name}" in map(short, stack["frames"]))
@@ -419,7 +419,7 @@ def test_subprocesses(heapspy, workplace, tmp_path):
         assert "keep" in [frame["function"] for frame in lines.stacks[line["stack"]]] or line["bytes"] < 1 << 20
     for pid, size in truth.items():
         assert found[pid] == pytest.approx(size, rel=0.3), (found, truth)
-    report = json.loads(heapspy.run("report", path, "--json").stdout)
+    report = heapspy.json("report", path)
     assert {row["pid"] for row in report["processes"]} == {target.pid, *pids}
     one = json.loads(heapspy.run("report", path, "--json", "--process", pids[0]).stdout)
     assert one["target"]["pid"] == pids[0] and one["growth"]["total"] == pytest.approx(found[pids[0]], rel=0.01)
