@@ -173,3 +173,9 @@ char *text_from_code_points(const uint32_t *points, size_t count)
 		put(&writer, points[i]);
 	return finish(text, &writer);
 }
+
+char *text_format(const char *format, va_list arguments)
+{
+	char *text = NULL;
+	return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}

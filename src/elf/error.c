@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/text.h"
 
 /* A NULL reason: the library failed and keeps silent about it, which libdw does
  * where a file merely lacks something. */
@@ -17,11 +18,9 @@ HEAPSPY_PRINTF(3, 0)
 static struct heapspy_error *from_reason(enum heapspy_code code, const char *reason,
 					 const char *what, va_list arguments)
 {
-	CLEANUP(freep) char *text = NULL;
-	if (vasprintf(&text, what, arguments) < 0) {
-		text = NULL;
+	CLEANUP(freep) char *text = text_format(what, arguments);
+	if (!text)
 		return error_no_memory();
-	}
 	struct heapspy_error *error = error_new(code, "%s", text);
 	return reason ? error_why(error, "%s", reason) : error;
 }

@@ -63,9 +63,7 @@ static void refuse(struct loader *loader, const char *why, ...)
 {
 	va_list arguments;
 	va_start(arguments, why);
-	CLEANUP(freep) char *text = NULL;
-	if (vasprintf(&text, why, arguments) < 0)
-		text = NULL;
+	CLEANUP(freep) char *text = text_format(why, arguments);
 	va_end(arguments);
 	if (!loader->error)
 		loader->error = error_why(

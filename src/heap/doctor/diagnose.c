@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "target/process/proc.h"
 #include "target/target.h"
 
@@ -34,9 +35,7 @@ void diagnosis_add(struct heapspy_diagnosis *diagnosis, const char *name, bool p
 {
 	va_list arguments;
 	va_start(arguments, detail);
-	char *text = NULL;
-	if (vasprintf(&text, detail, arguments) < 0)
-		text = NULL;
+	char *text = text_format(detail, arguments);
 	va_end(arguments);
 
 	struct heapspy_check *checks =

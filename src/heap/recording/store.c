@@ -65,9 +65,7 @@ void loader_refuse(struct recording_loader *loader, const char *why, ...)
 	if (loader->error)
 		return;
 	va_start(arguments, why);
-	CLEANUP(freep) char *text = NULL;
-	if (vasprintf(&text, why, arguments) < 0)
-		text = NULL;
+	CLEANUP(freep) char *text = text_format(why, arguments);
 	va_end(arguments);
 	loader->error = error_new(HEAPSPY_BAD_FILE, "cannot read the recording %s",
 				  loader->recording->path);

@@ -26,11 +26,8 @@ struct heapspy_error *core_refuse(const struct core_target *core, const char *wh
 {
 	va_list arguments;
 	va_start(arguments, why);
-	char *text = NULL;
-	if (vasprintf(&text, why, arguments) < 0)
-		text = NULL;
+	CLEANUP(freep) char *text = text_format(why, arguments);
 	va_end(arguments);
-	CLEANUP(freep) char *guard = text;
 	return error_why(cannot_read(core->path, HEAPSPY_BAD_FILE), "%s", text ?: "it is damaged");
 }
 
@@ -39,11 +36,8 @@ struct heapspy_error *core_bad(const struct core_target *core, uint64_t offset, 
 {
 	va_list arguments;
 	va_start(arguments, why);
-	char *text = NULL;
-	if (vasprintf(&text, why, arguments) < 0)
-		text = NULL;
+	CLEANUP(freep) char *text = text_format(why, arguments);
 	va_end(arguments);
-	CLEANUP(freep) char *guard = text;
 	return core_refuse(core, "at offset %#" PRIx64 ": %s", offset, text ?: "it is damaged");
 }
 
