@@ -16,6 +16,9 @@
 #include "base/fault.h"
 #include "target/peek.h"
 
+/* Heaps of thread arenas are aligned to this: HEAP_MAX_SIZE of malloc/arena.c. */
+#define GLIBC_HEAP_MAX_SIZE (UINT64_C(64) << 20)
+
 /* Chunks lie one behind the other from `start` to `end`. */
 struct glibc_segment {
 	uint64_t start, end;

@@ -23,9 +23,6 @@ static const struct variant {
 #define LARGEST_FAST 176           /* MAX_FAST_SIZE, and a header: malloc.c */
 #define SIZE_MASK (~UINT64_C(7))
 
-/* Heaps of thread arenas are aligned to this: HEAP_MAX_SIZE. */
-#define HEAP_ALIGNMENT (UINT64_C(64) << 20)
-
 static uint64_t word(struct peek *peek, uint64_t address)
 {
 	return peek_u64(peek, address);
@@ -126,16 +123,16 @@ static void add_main_heap(struct glibc *glibc, struct peek *peek, uint64_t top)
 static void add_thread_heaps(struct glibc *glibc, struct peek *peek, const struct variant *variant,
 			     uint64_t arena, uint64_t top)
 {
-	uint64_t heap = top & ~(HEAP_ALIGNMENT - 1);
-	uint64_t info_size = arena % HEAP_ALIGNMENT == 32 ? 32 : 48;
+	uint64_t heap = top & ~(GLIBC_HEAP_MAX_SIZE - 1);
+	uint64_t info_size = arena % GLIBC_HEAP_MAX_SIZE == 32 ? 32 : 48;
 	for (unsigned i = 0; heap && glibc->segment_count < MAX_HEAPS; i++) {
-		bool first = heap == (arena & ~(HEAP_ALIGNMENT - 1));
+		bool first = heap == (arena & ~(GLIBC_HEAP_MAX_SIZE - 1));
 		uint64_t start = first ? (arena + variant->size + 15) & ~UINT64_C(15) : heap + info_size;
 		uint64_t size = word(peek, heap + 16);
 		uint64_t end = i == 0 ? top : heap + size;
 		uint64_t prev = word(peek, heap + 8);
-		if (peek_take_fault(peek) != FAULT_NONE || size > HEAP_ALIGNMENT || end > heap + HEAP_ALIGNMENT ||
-		    !add_segment(glibc, start, end))
+		if (peek_take_fault(peek) != FAULT_NONE || size > GLIBC_HEAP_MAX_SIZE ||
+		    end > heap + GLIBC_HEAP_MAX_SIZE || !add_segment(glibc, start, end))
 			break;
 		heap = first ? 0 : prev;
 	}

@@ -20,9 +20,6 @@ enum { COUNTED_OFTEN = 2048 };
 #define READ_INTERVAL 0.002
 #define CALL_TAKES 0.005
 
-/* Thread arenas of malloc lie in heaps that are aligned to this: HEAP_MAX_SIZE. */
-#define HEAP_ALIGNMENT (UINT64_C(64) << 20)
-
 struct record_growth *record_growth_new(struct record *record, char **ret_why)
 {
 	struct record_growth *growth = calloc(1, sizeof(*growth));
@@ -123,11 +120,11 @@ static void note_heap(struct record_growth *growth, const struct watch_event *ev
 	if (strcmp(event->path, "[heap]") == 0) {
 		arena = growth->malloc.main;
 	} else if (strcmp(event->path, "//anon") == 0) {
-		uint64_t heap = event->address & ~(HEAP_ALIGNMENT - 1);
+		uint64_t heap = event->address & ~(GLIBC_HEAP_MAX_SIZE - 1);
 		uint64_t named = peek_u64(peek, heap);
 		/* It is in the first of its heaps; those that follow name it as well. */
 		bool fits = peek_take_fault(peek) == FAULT_NONE && named % 16 == 0 &&
-			    named % HEAP_ALIGNMENT <= 64 && named > HEAP_ALIGNMENT;
+			    named % GLIBC_HEAP_MAX_SIZE <= 64 && named > GLIBC_HEAP_MAX_SIZE;
 		uint64_t next = fits ? peek_u64(peek, named + growth->malloc.next_offset) : 0;
 		if (fits && next && peek_take_fault(peek) == FAULT_NONE)
 			arena = named;

@@ -21,9 +21,6 @@ enum { CONTENTS = 1024, MAKERS = 8 };
 /* Less is charged only at the end. */
 #define LEAST_CHARGE (UINT64_C(64) << 10)
 
-/* Heaps of thread arenas are aligned to this: HEAP_MAX_SIZE of malloc/arena.c. */
-#define HEAP_ALIGNMENT (UINT64_C(64) << 20)
-
 struct maker {
 	pid_t tid;
 	uint32_t stack;
@@ -112,7 +109,7 @@ static void survey_heap(struct record_keepers *keepers, struct record_counter *c
 	if (peek_take_fault(peek) != FAULT_NONE || !top)
 		return;
 	bool elsewhere = counter->arena != keepers->malloc->main &&
-			 top / HEAP_ALIGNMENT != counter->surveyed / HEAP_ALIGNMENT;
+			 top / GLIBC_HEAP_MAX_SIZE != counter->surveyed / GLIBC_HEAP_MAX_SIZE;
 	if (!counter->surveyed || elsewhere || top < counter->surveyed) {
 		counter->surveyed = top;
 		counter->survey_end = 0;
