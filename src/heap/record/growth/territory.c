@@ -65,6 +65,7 @@ struct record_territory {
 	struct record_counter *counter;
 	size_t turn; /* of the counters */
 	uint64_t address, boundary; /* boundary: a chunk of malloc begins there, before it */
+	struct arena arena;         /* that is used next, as it was last looked at */
 	double start, written, saved, saved_at, next_look;
 	unsigned hits, unsure; /* unsure: places, one after the other */
 	bool sure;             /* who wrote there is known for sure */
@@ -138,12 +139,10 @@ static bool next_arena(struct record_territory *territory, struct arena *ret_are
 /* Behind the pools that were used so far. */
 static bool choose_in_arenas(struct record_territory *territory)
 {
-	struct arena arena;
+	const struct arena *arena = &territory->arena;
 	uint64_t pool_size = obmalloc_pool_size(territory->record->python);
-	if (!next_arena(territory, &arena))
-		return false;
-	uint64_t room = arena.end - arena.carved_end;
-	uint64_t place = arena.carved_end + draw(territory, room < AHEAD ? room : AHEAD);
+	uint64_t room = arena->end - arena->carved_end;
+	uint64_t place = arena->carved_end + draw(territory, room < AHEAD ? room : AHEAD);
 	/* Of every two words the second: the first may be a reference count. */
 	place = (place & ~UINT64_C(15)) + 8;
 	territory->address = place;
@@ -315,12 +314,11 @@ static bool next_kept(struct record_territory *territory, double now,
 /* Has more of it been given out since the last look? */
 static bool moves(struct record_territory *territory, struct record_counter *counter)
 {
-	struct arena arena;
 	uint64_t frontier = 0;
 	if (counter->arena)
 		frontier = territory->malloc ? top_of(territory, counter) : 0;
-	else if (next_arena(territory, &arena))
-		frontier = arena.carved_end;
+	else if (next_arena(territory, &territory->arena))
+		frontier = territory->arena.carved_end;
 	bool moved = frontier && counter->frontier && frontier != counter->frontier;
 	counter->frontier = frontier;
 	return moved;
