@@ -338,6 +338,49 @@ def test_native_deep(heapspy, workplace, tmp_path):
     assert whole > 0.1 * sum(truth.values())
 
 
+REFUSED = """
+import sys, time
+
+kept = []
+
+def refused():
+    for ask in (lambda: bytearray(1 << 45), lambda: bytearray(1 << 62), lambda: kept[-1].__imul__(1 << 25)):
+        try:
+            ask()
+        except MemoryError:
+            pass
+
+def keep():
+    kept.append(bytearray(1 << 20))
+
+print("ready", flush=True)
+sys.stdin.readline()
+end = time.monotonic() + 1.5
+while time.monotonic() < end:
+    keep()
+    refused()
+    time.sleep(0.01)
+print(sum(map(sys.getsizeof, kept)), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_refused(heapspy, workplace, tmp_path):
+    """What malloc asks for in vain is nobody's growth."""
+    path = tmp_path / "grown"
+    (workplace.directory / "programs" / "refused.py").write_text(REFUSED)
+    with workplace.start("refused.py") as target:
+        with recording(heapspy, target.pid, path):
+            truth = grow(target)
+    lines = Recording(heapspy, path)
+    growth = collections.Counter()
+    for line in lines.of("growth"):
+        if line["bytes"] > 0:
+            growth["keep" in [frame["function"] for frame in lines.stacks[line["stack"]]]] += line["bytes"]
+    assert growth[True] == pytest.approx(truth, rel=0.1), growth
+    assert sum(growth.values()) < 1.2 * truth, growth
+
+
 # ---- what the process starts ---------------------------------------------------------------------
 
 SEVERAL = """

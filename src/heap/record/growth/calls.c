@@ -60,7 +60,8 @@ bool record_calls_parse(const struct record_calls *calls, const struct watch_eve
 	uint64_t first = registers[WATCH_RSI], second = registers[WATCH_RDX];
 	if (event->address == calls->mremap) {
 		*ret_call = (struct record_call){
-			.moves = true, .from_malloc = inside, .bytes = (int64_t)(second - first)};
+			.moves = true, .from_malloc = inside, .bytes = (int64_t)(second - first),
+			.start = registers[WATCH_RDI], .length = first};
 		return first < INT64_MAX && second < INT64_MAX;
 	}
 	uint64_t flags = registers[WATCH_RCX];

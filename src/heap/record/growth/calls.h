@@ -29,6 +29,7 @@ struct record_call {
 	bool moves;       /* mremap(): `bytes` more than there were, or less */
 	bool from_malloc; /* a chunk with a mapping of its own; else somebody else's */
 	int64_t bytes;
+	uint64_t start, length; /* of what mremap() is to move */
 };
 
 /* False: it is not about memory that can be written, or cannot be told. */

@@ -101,8 +101,7 @@ static void take_call(struct record_growth *growth, const struct watch_event *ev
 		.tid = event->tid, .stack = stack, .time = event->time,
 		.malloc = call.from_malloc && !call.moves};
 	if (call.from_malloc)
-		record_pieces_call(growth->pieces, &call, event->registers[WATCH_RDI],
-				   &growth->last);
+		record_pieces_call(growth->pieces, &call, &growth->last);
 	else if (growth->arena_counter && !call.moves &&
 		 (uint64_t)call.bytes == growth->arena_counter->unit &&
 		 growth->cause_count < GROWTH_CAUSES)

@@ -11,6 +11,9 @@
 /* A call has come to its end after so long: seconds. */
 #define CALL_TAKES 0.005
 
+/* What the kernel gave nobody by then it refused: seconds. */
+#define REFUSED_AFTER 0.05
+
 /* So many are looked for when something went: those that came last. */
 enum { MOST_LOOKED_FOR = 1024 };
 
@@ -18,8 +21,8 @@ enum { MOST_LOOKED_FOR = 1024 };
 struct claim {
 	struct record_change change;
 	int64_t bytes;
-	uint64_t old;   /* of mremap(); else 0 */
-	uint64_t start; /* where it is; 0: not known */
+	uint64_t old, old_bytes; /* of mremap(); else 0 */
+	uint64_t start;          /* where it is; 0: not known */
 };
 
 struct record_pieces {
@@ -44,7 +47,7 @@ void record_pieces_free(struct record_pieces *pieces)
 	free(pieces);
 }
 
-void record_pieces_call(struct record_pieces *pieces, const struct record_call *call, uint64_t old,
+void record_pieces_call(struct record_pieces *pieces, const struct record_call *call,
 			const struct record_change *change)
 {
 	if (!pieces)
@@ -53,7 +56,7 @@ void record_pieces_call(struct record_pieces *pieces, const struct record_call *
 		return;
 	struct claim *claim = &pieces->claims[pieces->count++];
 	*claim = (struct claim){
-		.change = *change, .bytes = call->bytes, .old = call->moves ? old : 0};
+		.change = *change, .bytes = call->bytes, .old = call->start, .old_bytes = call->length};
 	claim->change.kind = HEAPSPY_RECORD_MMAPPED;
 }
 
@@ -132,11 +135,49 @@ static void apply(struct record_pieces *pieces, size_t at)
 }
 
 /* One that was made larger or smaller is no longer where it was, or what it was. */
-static void forget_moved(struct record_pieces *pieces)
+static void forget_moved(struct record_pieces *pieces, size_t count)
 {
-	for (size_t i = 0; i < pieces->count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (pieces->claims[i].old)
 			owners_forget_key(&pieces->counter->owners, pieces->claims[i].old);
+}
+
+/* Did it come about? What mmap() gives is told by the kernel. What mremap() could not make
+ * so much larger is what it was. */
+static bool is_granted(struct record_pieces *pieces, const struct claim *claim)
+{
+	if (!claim->old)
+		return claim->start != 0;
+	return claim->bytes < 0 || (uint64_t)claim->bytes <= pieces->counter->now ||
+	       !is_piece(pieces, claim->old, claim->old_bytes);
+}
+
+/* Those that came about, in order, then the others, without those that are too old: malloc
+ * asks in vain where memory is out. Returns how many came about. */
+static size_t sort_out(struct record_pieces *pieces)
+{
+	double now = clock_monotonic();
+	size_t granted = 0, count = 0;
+	for (size_t i = 0; i < pieces->count; i++) {
+		struct claim claim = pieces->claims[i];
+		if (is_granted(pieces, &claim)) {
+			pieces->claims[count++] = pieces->claims[granted];
+			pieces->claims[granted++] = claim;
+		} else if (now - claim.change.time < REFUSED_AFTER) {
+			pieces->claims[count++] = claim;
+		}
+	}
+	pieces->count = count;
+	return granted;
+}
+
+/* What the first so many come to; those that came and went come to nothing. */
+static int64_t sum_of(const struct record_pieces *pieces, size_t count)
+{
+	int64_t sum = 0;
+	for (size_t i = 0; i < count; i++)
+		sum += came_and_went(pieces, i) ? 0 : pieces->claims[i].bytes;
+	return sum;
 }
 
 bool record_pieces_settle(struct record_pieces *pieces, const struct record_change *other)
@@ -144,33 +185,27 @@ bool record_pieces_settle(struct record_pieces *pieces, const struct record_chan
 	if (!pieces)
 		return true;
 	struct record_counter *counter = pieces->counter;
-	int64_t actual = (int64_t)(counter->now - counter->value), claimed = 0;
+	int64_t actual = (int64_t)(counter->now - counter->value);
 	if (actual == 0 && pieces->count == 0)
 		return true;
-	double newest = 0;
-	for (size_t i = 0; i < pieces->count; i++) {
-		claimed += pieces->claims[i].bytes;
-		if (pieces->claims[i].change.time > newest)
-			newest = pieces->claims[i].change.time;
-	}
+	double newest = pieces->count ? pieces->claims[pieces->count - 1].change.time : 0;
 	struct record_change change = *other;
 	change.kind = HEAPSPY_RECORD_MMAPPED;
 	peek_forget(counter->record->python->peek);
-	forget_moved(pieces);
-	uint64_t gone = 0, passing = 0;
-	for (size_t i = 0; i < pieces->count; i++)
-		if (came_and_went(pieces, i))
-			passing += (uint64_t)pieces->claims[i].bytes;
-	claimed -= (int64_t)passing;
-	if (claimed != actual)
-		gone = take_gone(pieces, NULL);
+	size_t count = sort_out(pieces);
+	forget_moved(pieces, count);
+	int64_t claimed = sum_of(pieces, count);
+	uint64_t gone = claimed != actual ? take_gone(pieces, NULL) : 0;
 	if (claimed - (int64_t)gone != actual && clock_monotonic() - newest < CALL_TAKES)
 		return false;
 	if (gone)
 		take_gone(pieces, &change);
-	for (size_t i = 0; i < pieces->count; i++)
+	for (size_t i = 0; i < count; i++)
 		apply(pieces, i);
-	pieces->count = 0;
+	pieces->count -= count;
+	if (pieces->count)
+		memmove(pieces->claims, pieces->claims + count,
+			pieces->count * sizeof(*pieces->claims));
 	/* What went without being told from others, or came without a call. */
 	int64_t rest = actual - claimed + (int64_t)gone;
 	counter->value = counter->now;
@@ -178,5 +213,5 @@ bool record_pieces_settle(struct record_pieces *pieces, const struct record_chan
 		record_counter_add(counter, &change, 0, (uint64_t)rest);
 	else if (rest < 0)
 		record_counter_release(counter, &change, 0, -(uint64_t)rest);
-	return true;
+	return pieces->count == 0;
 }

@@ -16,8 +16,8 @@ struct record_pieces;
 struct record_pieces *record_pieces_new(struct record_counter *counter);
 void record_pieces_free(struct record_pieces *pieces);
 
-/* malloc asked for one, or to make the one at `old` larger or smaller. */
-void record_pieces_call(struct record_pieces *pieces, const struct record_call *call, uint64_t old,
+/* malloc asked for one, or to make one larger or smaller; it may not get it. */
+void record_pieces_call(struct record_pieces *pieces, const struct record_call *call,
 			const struct record_change *change);
 
 /* The kernel gave this thread something that begins here. */
