@@ -3,9 +3,9 @@
  * What makes the memory of a process grow, by stack, over a time.
  *
  * Allocators get memory from the kernel in large pieces. Breakpoints of the processor on
- * what they get it by tell of each, with the thread that needed it and where that was; a
- * few places in it are watched for moments, to learn who keeps it; stacks that are read at
- * a steady rate say what ran in between; a census now and then says of which types the
+ * what they get it by tell of each, with the thread that needed it and where that was; page
+ * faults, some of them, tell who was the first to touch it, to learn who keeps it; stacks
+ * that are read at a steady rate say what ran in between; a census now and then says of which types the
  * objects are that were made. Nothing of it stops the process or changes it.
  */
 #ifndef HEAPSPY_RECORD_H

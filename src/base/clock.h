@@ -24,4 +24,13 @@ static inline double clock_monotonic(void)
 	return clock_seconds(CLOCK_MONOTONIC);
 }
 
+/* From now to a time of clock_monotonic(), for ppoll(2): a second at most. */
+static inline struct timespec clock_until(double time)
+{
+	double left = time - clock_monotonic();
+	return left >= 1  ? (struct timespec){.tv_sec = 1}
+	       : left > 0 ? (struct timespec){.tv_nsec = (long)(left * 1e9)}
+			  : (struct timespec){0};
+}
+
 #endif

@@ -29,9 +29,9 @@ enum { COVER_ROUNDS = 50 };
 
 enum { MAX_CPUS = 4096 };
 
-/* Events of a thread on a CPU: of what is mapped, and of threads; of the word; then those
+/* Events of a thread on a CPU: of what is mapped, and of threads; of page faults; then those
  * of the calls. */
-enum { EVENT_RECORDS, EVENT_WORD, EVENT_CALLS };
+enum { EVENT_RECORDS, EVENT_FAULTS, EVENT_CALLS };
 
 /* So much in a ring wakes whoever waits for it, if nothing else did. */
 enum { WAKE_BYTES = 256 << 10 };
@@ -90,28 +90,34 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 		.inherit_thread = watch->inherit_thread,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
+		/* Waking somebody takes the target longer than what is told. */
+		.watermark = 1,
+		.wakeup_watermark = WAKE_BYTES,
 	};
 	if (index == EVENT_RECORDS) {
 		attr.type = PERF_TYPE_SOFTWARE;
 		attr.config = PERF_COUNT_SW_DUMMY;
 		attr.mmap = attr.mmap2 = attr.mmap_data = 1;
 		attr.task = attr.comm = attr.comm_exec = 1;
-		attr.watermark = 1;
-		attr.wakeup_watermark = WAKE_BYTES;
+		return attr;
+	}
+	attr.sample_type |= PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
+	attr.sample_regs_user = REGISTER_MASK;
+	attr.sample_stack_user = options->call_stack;
+	if (index == EVENT_FAULTS) {
+		attr.sample_stack_user = options->touch_stack;
+		attr.type = PERF_TYPE_SOFTWARE;
+		attr.config = PERF_COUNT_SW_PAGE_FAULTS;
+		attr.sample_period = options->touch_period;
+		attr.disabled = watch->untold[WATCH_TOUCHED];
 		return attr;
 	}
 	attr.type = PERF_TYPE_BREAKPOINT;
 	attr.sample_period = 1;
-	/* Waking somebody takes longer than most of what is told. */
-	attr.wakeup_events = index == EVENT_WORD;
-	attr.sample_type |= PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
-	attr.sample_regs_user = REGISTER_MASK;
-	attr.sample_stack_user = options->stack_bytes;
-	attr.bp_type = index == EVENT_WORD ? HW_BREAKPOINT_W : HW_BREAKPOINT_X;
-	attr.bp_addr = index == EVENT_WORD ? (watch->word ?: options->nowhere)
-					   : options->calls[index - EVENT_CALLS];
+	attr.bp_type = HW_BREAKPOINT_X;
+	attr.bp_addr = options->calls[index - EVENT_CALLS];
 	attr.bp_len = HW_BREAKPOINT_LEN_8; /* of code: sizeof(long) */
-	attr.disabled = index == EVENT_WORD && !watch->word;
+	attr.disabled = watch->untold[WATCH_CALL];
 	return attr;
 }
 
@@ -290,6 +296,7 @@ struct heapspy_error *watch_open(pid_t pid, int proc, const struct watch_options
 	watch->proc = proc;
 	watch->options = *options;
 	watch->inherit_thread = true;
+	watch->untold[WATCH_TOUCHED] = true;
 	watch->event_count = EVENT_CALLS + options->call_count;
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch->cpu_count = list_cpus(&watch->cpus);
@@ -330,39 +337,21 @@ int watch_fd(const struct watch *watch)
 	return watch->epoll;
 }
 
-/* False: some of them are not as they should be. */
-static bool apply_word(struct watch *watch)
+void watch_tell(struct watch *watch, enum watch_kind kind, bool told)
 {
-	struct perf_event_attr attr = attributes(watch, EVENT_WORD);
-	bool whole = true;
+	if (watch->untold[kind] == !told)
+		return;
+	watch->untold[kind] = !told;
+	size_t count = watch->cpu_count * watch->event_count;
 	for (size_t i = 0; i < watch->covered_count; i++) {
 		const int *fds = watch->covered[i].fds;
-		for (size_t cpu = 0; fds && cpu < watch->cpu_count; cpu++) {
-			int fd = fds[cpu * watch->event_count + EVENT_WORD];
-			/* A thread that is ending has none to be moved. */
-			if (fd >= 0 && ioctl(fd, PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attr) < 0)
-				whole &= errno == ESRCH;
+		for (size_t at = 0; fds && at < count; at++) {
+			size_t index = at % watch->event_count;
+			bool is_one = kind == WATCH_CALL ? index >= EVENT_CALLS
+							 : index == EVENT_FAULTS;
+			/* Those that were made from it are switched with it. */
+			if (is_one && fds[at] >= 0)
+				ioctl(fds[at], told ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
 		}
 	}
-	return whole;
-}
-
-bool watch_word(struct watch *watch, uint64_t address)
-{
-	if (watch->word == address)
-		return true;
-	if (watch->word)
-		watch->before = watch->word;
-	watch->word = address;
-	if (apply_word(watch))
-		return true;
-	watch->word = 0;
-	if (address)
-		apply_word(watch);
-	return false;
-}
-
-size_t watch_breakpoints(const struct watch *watch)
-{
-	return watch->covered_count * watch->cpu_count;
 }

@@ -2,16 +2,17 @@
 /*
  * What a running process does, without stopping it, by perf_event_open(2): breakpoints of
  * the processor on a few of its functions (PERF_TYPE_BREAKPOINT) tell of each call with
- * the registers and a copy of the stack of the thread that made it; one word can be watched
- * for writes, which are told in the same way; and each mapping that is made, and each
- * thread that begins, is told as well.
+ * the registers and a copy of the stack of the thread that made it; page faults, of which
+ * some are drawn by lot, tell in the same way who touches memory for the first time; and
+ * each mapping that is made, and each thread that begins, is told as well.
  *
  * The target is not modified: the kernel keeps the breakpoints with its own events,
  * and takes them away when the descriptors are closed, however that comes about.
  *
  * What it costs the target (AMD EPYC, family 25, under KVM): a breakpoint that is not
- * reached nothing; one that is reached 10 to 20 us; a word that is watched 10 to 15 percent of
- * the time that its threads run, written or not. So words are to be watched for moments.
+ * reached nothing; one that is reached 20 to 50 us; a page fault that is told a few. (A word
+ * that is watched for writes would take 10 to 15 percent of the time that its threads run,
+ * written or not.)
  */
 #ifndef NATIVE_WATCH_H
 #define NATIVE_WATCH_H
@@ -25,7 +26,7 @@
 
 #include "base/cleanup.h"
 
-/* Functions: one less than x86-64 has debug registers for a thread. */
+/* Functions: one less than x86-64 has debug registers for a thread, which is left to others. */
 #define WATCH_CALLS 3
 
 /* General registers at the time, x86-64. */
@@ -37,24 +38,24 @@ enum watch_register {
 };
 
 enum watch_kind {
-	WATCH_CALL,   /* a function is about to begin */
-	WATCH_WRITE,  /* the word was written, or the one before, while it was watched */
-	WATCH_MAPPED, /* memory was mapped, or its protection changed, or the heap grew */
-	WATCH_THREAD, /* a thread began */
-	WATCH_EXEC,   /* the process became another program */
-	WATCH_LOST,   /* there was no room for some */
+	WATCH_CALL,    /* a function is about to begin */
+	WATCH_TOUCHED, /* there was a page fault: mostly memory that is touched for the first time */
+	WATCH_MAPPED,  /* memory was mapped, or its protection changed, or the heap grew */
+	WATCH_THREAD,  /* a thread began */
+	WATCH_EXEC,    /* the process became another program */
+	WATCH_LOST,    /* there was no room for some */
 };
 
 struct watch_event {
 	enum watch_kind kind;
 	pid_t tid;        /* as this machine numbers threads */
 	double time;      /* CLOCK_MONOTONIC, seconds */
-	uint64_t address; /* of the function; of the word; of the first byte mapped */
+	uint64_t address; /* of the function; that was touched; of the first byte mapped */
 	uint64_t length;  /* bytes mapped, with what they were joined to; events lost */
 	unsigned protection; /* PROT_* of what was mapped */
 	const char *path; /* of what was mapped: raw, "//anon" */
-	const uint64_t *registers; /* of a call or write: WATCH_REGISTERS; NULL: there are none */
-	const uint8_t *stack;      /* of a call or write: from the stack pointer on */
+	const uint64_t *registers; /* of a call or touch: WATCH_REGISTERS; NULL: there are none */
+	const uint8_t *stack;      /* of a call or touch: from the stack pointer on */
 	size_t stack_length;
 };
 
@@ -63,8 +64,8 @@ struct watch;
 struct watch_options {
 	uint64_t calls[WATCH_CALLS]; /* addresses of functions */
 	size_t call_count;
-	uint64_t nowhere; /* an address of the target's: where a word is, 8 bytes, aligned */
-	unsigned stack_bytes; /* of stack to be delivered, a multiple of 8 */
+	unsigned touch_period; /* one page fault of a thread in so many is told */
+	unsigned call_stack, touch_stack; /* bytes of stack to be delivered, multiples of 8 */
 };
 
 /* For all threads of a process, now and later. `proc`: its /proc/PID directory.
@@ -75,15 +76,12 @@ struct heapspy_error *watch_open(pid_t pid, int proc, const struct watch_options
 void watch_close(struct watch *watch);
 DEFINE_CLEANUP(struct watch *, watch_close)
 
-/* Watch this word, of 8 bytes, aligned, in all threads, and no other; 0: none. False: it
- * cannot be, and none is. */
-bool watch_word(struct watch *watch, uint64_t address);
+/* Tell of calls, which is so at first, or of touches, which is not; or do not. It takes
+ * a system call for each thread on each CPU. */
+void watch_tell(struct watch *watch, enum watch_kind kind, bool told);
 
-/* How many of the kernel's breakpoints that moves: each takes a system call. */
-size_t watch_breakpoints(const struct watch *watch);
-
-/* A descriptor that is readable soon after a write. What else there is wakes nobody, for
- * that takes longer than to tell it: it is to be read every few milliseconds. */
+/* A descriptor that is readable when very much was told. Else nobody is woken, for that
+ * takes the target longer than to tell it: it is to be read all the time. */
 int watch_fd(const struct watch *watch);
 
 /* All that happened since, in order. What an event points to lives until the visitor

@@ -24,7 +24,6 @@ struct watch {
 	pid_t pid;
 	int proc;
 	struct watch_options options;
-	uint64_t word, before; /* that is watched, and that was before; 0: none */
 	int *cpus;
 	size_t cpu_count, event_count; /* events of a thread on a CPU */
 	int *owners;                   /* events that the rings belong to */
@@ -33,6 +32,7 @@ struct watch {
 	size_t covered_count;
 	int epoll;
 	bool inherit_thread; /* the kernel knows of it: Linux 5.13 */
+	bool untold[2];      /* of WATCH_CALL and WATCH_TOUCHED: these are not told */
 	/* What was taken out and not yet visited. */
 	struct record *records;
 	size_t record_count, record_capacity;

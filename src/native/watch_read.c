@@ -122,15 +122,12 @@ static bool parse_hit(struct cursor *cursor, struct watch_event *event)
 	return true;
 }
 
-/* False: of a word that is long no longer watched. */
-static bool name_hit(const struct watch *watch, struct watch_event *event)
+static enum watch_kind kind_of_hit(const struct watch *watch, uint64_t address)
 {
-	event->kind = WATCH_CALL;
 	for (size_t i = 0; i < watch->options.call_count; i++)
-		if (watch->options.calls[i] == event->address)
-			return true;
-	event->kind = WATCH_WRITE;
-	return event->address && (event->address == watch->word || event->address == watch->before);
+		if (watch->options.calls[i] == address)
+			return WATCH_CALL;
+	return WATCH_TOUCHED;
 }
 
 /* False: it is of no use here. */
@@ -149,7 +146,10 @@ static bool parse(const struct watch *watch, const struct record *record, struct
 		return false; /* a child, where the kernel has no inherit_thread */
 	switch (header.type) {
 	case PERF_RECORD_SAMPLE:
-		return parse_hit(&cursor, event) && name_hit(watch, event);
+		if (!parse_hit(&cursor, event))
+			return false;
+		event->kind = kind_of_hit(watch, event->address);
+		return true;
 	case PERF_RECORD_MMAP2: {
 		event->kind = WATCH_MAPPED;
 		take_u64(&cursor); /* pid, tid */

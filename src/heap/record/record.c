@@ -32,7 +32,7 @@ enum { DEFAULT_RATE = 100, DEFAULT_CENSUS = 10, MOST_RATE = 10000 };
 #define LAST_CENSUS 2.0
 
 /* A process that is busy is not followed more closely than that: seconds. */
-#define LEAST_SLEEP 0.001
+#define LEAST_SLEEP 0.0002
 
 void record_emit(struct record *record, const struct heapspy_record_entry *entry)
 {
@@ -128,12 +128,6 @@ static void look(struct run *run)
 	record_threads_learn(&run->record->threads, run->record->heapspy);
 }
 
-static int milliseconds_until(double time)
-{
-	double left = (time - clock_monotonic()) * 1e3;
-	return left <= 0 ? 0 : left > 1000 ? 1000 : (int)ceil(left);
-}
-
 static enum heapspy_record_reason go_on(struct run *run)
 {
 	struct record *record = run->record;
@@ -149,7 +143,8 @@ static enum heapspy_record_reason go_on(struct run *run)
 		};
 		double next = fmin(fmin(run->next_tick, run->end),
 				   fmax(record_growth_deadline(run->growth), earliest));
-		poll(fds, sizeof(fds) / sizeof(*fds), milliseconds_until(next));
+		const struct timespec timeout = clock_until(next);
+		ppoll(fds, sizeof(fds) / sizeof(*fds), &timeout, NULL);
 		bool exec = false;
 		record_growth_read(run->growth, &exec);
 		record_growth_step(run->growth);
@@ -190,7 +185,9 @@ static void take_last_census(struct run *run)
 	heapspy_sampler_walk_now(run->sampler);
 	while (run->census == before && clock_monotonic() < deadline && !is_gone(run)) {
 		struct pollfd fd = {.fd = heapspy_sampler_fd(run->sampler), .events = POLLIN};
-		poll(&fd, 1, milliseconds_until(fmin(deadline, clock_monotonic() + LOOK_INTERVAL)));
+		const struct timespec timeout =
+			clock_until(fmin(deadline, clock_monotonic() + LOOK_INTERVAL));
+		ppoll(&fd, 1, &timeout, NULL);
 		read_sampler(run);
 	}
 }
@@ -281,6 +278,7 @@ static struct heapspy_error *alone(struct heapspy *heapspy,
 	};
 	use_defaults(&record.options);
 	CLEANUP(record_stacks_freep) struct record_stacks *stacks = record_stacks_new(&record);
+	record.stacks = stacks;
 	CLEANUP(freep) char *growth_why = NULL;
 	CLEANUP(freep) char *sampler_why = NULL;
 	CLEANUP(record_growth_freep) struct record_growth *growth =
@@ -288,7 +286,6 @@ static struct heapspy_error *alone(struct heapspy *heapspy,
 	CLEANUP(heapspy_sampler_stopp) struct heapspy_sampler *sampler = NULL;
 	if (!stacks || !growth)
 		return error_no_memory();
-	record.stacks = stacks;
 	record_threads_learn(&record.threads, heapspy);
 	struct run run = {.record = &record, .growth = growth};
 	heapspy_error_free(start_sampler(&run, &sampler_why));

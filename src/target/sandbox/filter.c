@@ -139,11 +139,7 @@ static const struct rule creates[] = {
 static const struct rule watches[] = {
 	/* Of one process, never of all, which is -1. */
 	IF(perf_event_open, AT_MOST(1, INT32_MAX)),
-	PERF_IOCTL(0), PERF_IOCTL(1), PERF_IOCTL(3), /* ENABLE, DISABLE, RESET */
-	IF(ioctl, IS_INT(1, _IOR('$', 7, char *))), /* ID */
-	PERF_IOCTL(5), /* SET_OUTPUT */
-	IF(ioctl, IS_INT(1, _IOW('$', 9, unsigned))), /* PAUSE_OUTPUT */
-	IF(ioctl, IS_INT(1, _IOW('$', 11, char *))), /* MODIFY_ATTRIBUTES */
+	PERF_IOCTL(0), PERF_IOCTL(1), PERF_IOCTL(5), /* ENABLE, DISABLE, SET_OUTPUT */
 };
 
 static const struct rule screen[] = {

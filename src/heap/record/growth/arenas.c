@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Arenas of pymalloc, told from one another by address. */
 #include "base/bisect.h"
+#include "base/clock.h"
 #include "heap/record/growth/private.h"
 
 static bool has_arena(const struct arenas *arenas, uint64_t mapped)
@@ -23,6 +24,7 @@ void growth_read_arenas(struct record_growth *growth)
 	struct record_counter *counter = growth->arena_counter;
 	const struct arenas *before = &growth->arenas;
 	struct arenas now = {0};
+	double started = clock_monotonic();
 	peek_forget(growth->record->python->peek);
 	/* None at all: their table was moved while it was read. */
 	if (obmalloc_arenas(growth->record->python, &now) != FAULT_NONE ||
@@ -49,6 +51,7 @@ void growth_read_arenas(struct record_growth *growth)
 		growth->causes[i] = growth->causes[i + used];
 	arenas_fini(&growth->arenas);
 	growth->arenas = now;
+	growth->arenas_at = started;
 	if (!counter->address)
 		counter->now = now.count;
 	counter->value = counter->now;

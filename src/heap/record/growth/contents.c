@@ -98,6 +98,55 @@ bool contents_of_chunk(struct peek *peek, uint64_t boundary, uint64_t top, uint6
 	return false;
 }
 
+/* The last free block of a pool is given out with the one behind it made free: its first
+ * word is written then. Objects/obmalloc.c, pymalloc_pool_extend(). */
+bool contents_touched_block(struct python *python, uint64_t address, uint64_t random,
+			    uint64_t *ret_address)
+{
+	uint64_t pool_size = obmalloc_pool_size(python);
+	uint64_t pool_address = address & ~(pool_size - 1), first = pool_address + POOL_OVERHEAD;
+	uint8_t bytes[POOL_MAX_SIZE];
+	struct pool pool;
+	if (target_read(peek_target(python->peek), pool_address, bytes, pool_size) != FAULT_NONE ||
+	    !pool_decode(python, bytes, pool_address, pool_size, &pool))
+		return false;
+	uint64_t offset = address < first ? 0 : address - first;
+	uint64_t block = offset / pool.block_size;
+	bool ahead = block && offset % pool.block_size < sizeof(uint64_t);
+	block -= ahead;
+	if (is_free(&pool, block))
+		return false;
+	bool tracked;
+	const uint8_t *start = bytes + POOL_OVERHEAD + block * pool.block_size;
+	content_of(python, start, pool.block_size, &tracked);
+	/* Reference counts change, and what the collector has. */
+	uint64_t words = pool.block_size / 8, header = tracked ? 4 : 2;
+	if (header >= words)
+		header = words - 1;
+	*ret_address = first + block * pool.block_size + 8 * (header + random % (words - header));
+	return true;
+}
+
+/* What remains behind a chunk that is given out gets its own size. */
+bool contents_touched_chunk(struct peek *peek, uint64_t boundary, uint64_t top, uint64_t address,
+			    uint64_t *ret_address)
+{
+	uint64_t chunk = boundary;
+	for (unsigned i = 0; i < MOST_CHUNKS && chunk < top && address > chunk + 8; i++) {
+		uint64_t size = CHUNK_SIZE(peek_u64(peek, chunk + 8));
+		if (peek_take_fault(peek) != FAULT_NONE || size < 32 || size % 16)
+			return false;
+		uint64_t next = chunk + size;
+		if (address < next + 16) {
+			bool inside = address >= chunk + 16 && address < next + 8;
+			*ret_address = inside ? address & ~UINT64_C(7) : chunk + 8;
+			return true;
+		}
+		chunk = next;
+	}
+	return false;
+}
+
 uint64_t contents_visit_chunks(struct peek *peek, uint64_t boundary, uint64_t end,
 			       contents_visitor *visit, void *context)
 {

@@ -39,6 +39,14 @@ bool contents_of_block(struct python *python, uint64_t address, struct content_p
 bool contents_of_chunk(struct peek *peek, uint64_t boundary, uint64_t top, uint64_t address,
 		       struct content_place *ret_place);
 
+/* Whose place it is that was touched for the first time, when it was given out: the
+ * allocators themselves do so, at the end of what they give. *ret_address: a place in it
+ * that only changes when it is given back, or by whoever has it. False: nobody's. */
+bool contents_touched_block(struct python *python, uint64_t address, uint64_t random,
+			    uint64_t *ret_address);
+bool contents_touched_chunk(struct peek *peek, uint64_t boundary, uint64_t top, uint64_t address,
+			    uint64_t *ret_address);
+
 /* Everything in use in some pools of an arena, drawn by lot, or in all chunks between two
  * boundaries. Weights are bytes. */
 typedef void contents_visitor(void *context, const struct content *content, uint64_t weight);

@@ -45,8 +45,7 @@ struct record_counter {
 	size_t wait_count, wait_capacity;
 	uint64_t waiting; /* bytes */
 	double grown;     /* when it grew last: CLOCK_MONOTONIC; 0: it never did */
-	uint64_t frontier; /* where memory is given out next; 0: not known */
-	bool strange;      /* it holds what nobody was seen to make */
+	uint64_t frontier; /* of an arena of malloc: its top a moment ago; 0: not known */
 	/* Of an arena of malloc: up to where what it holds was counted, and up to where it
 	 * will be, which was its top at a time; 0: neither is known. */
 	uint64_t surveyed, survey_end;

@@ -6,7 +6,11 @@
 #include "base/error.h"
 #include "heap/record/growth/private.h"
 
-enum { STACK_BYTES = 8192, NATIVE_STACK_BYTES = 16384, MAX_THREAD_ARENAS = 1024, NEAR_BYTES = 64 };
+enum { STACK_BYTES = 8192, TOUCH_STACK_BYTES = 4096, NATIVE_STACK_BYTES = 16384 };
+enum { MAX_THREAD_ARENAS = 1024, NEAR_BYTES = 64 };
+
+/* One page in so many: a prime, to keep time with no allocator. */
+enum { TOUCH_PERIOD = 13 };
 
 static struct record_counter *add_counter(struct record_growth *growth,
 					  enum heapspy_record_counter kind, uint64_t address,
@@ -98,8 +102,9 @@ static struct heapspy_error *open_watch(struct record_growth *growth)
 	struct watch_options options = {
 		.calls = {growth->calls.mmap, growth->calls.mremap},
 		.call_count = !growth->calls.mmap ? 0 : growth->calls.mremap ? 2 : 1,
-		.nowhere = record->python->address & ~UINT64_C(7),
-		.stack_bytes = record->options.native ? NATIVE_STACK_BYTES : STACK_BYTES,
+		.touch_period = TOUCH_PERIOD,
+		.call_stack = record->options.native ? NATIVE_STACK_BYTES : STACK_BYTES,
+		.touch_stack = record->options.native ? NATIVE_STACK_BYTES : TOUCH_STACK_BYTES,
 	};
 	return watch_open(target_pid(record->heapspy->target),
 			  target_proc_directory(record->heapspy->target), &options,
@@ -116,14 +121,16 @@ void growth_find(struct record_growth *growth, char **ret_why)
 				    ? NULL
 				    : "mmap() of the C library was not found, so that stacks are "
 				      "those of a little later";
+	if (record->stacks)
+		record_stacks_distrust(record->stacks, growth->calls.start, growth->calls.end);
 	find_arenas(growth, arenas, sizeof(arenas));
 	find_malloc(growth, malloc, sizeof(malloc));
 	peek_take_fault(record->python->peek);
 	struct heapspy_error *error = open_watch(growth);
 	const struct glibc_counters *counters = growth->has_malloc ? &growth->malloc : NULL;
 	if (!error)
-		growth->territory = record_territory_new(record, growth->watch, counters);
-	if (growth->territory)
+		growth->touches = record_touches_new(record, counters);
+	if (growth->touches)
 		growth->keepers = record_keepers_new(record, counters);
 	for (size_t i = 0; i < growth->counter_count; i++) {
 		struct record_counter *counter = growth->counters[i];

@@ -2,6 +2,7 @@
 #include "heap/record/growth/growth.h"
 
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,25 @@ enum { COUNTED_OFTEN = 2048 };
  * end: seconds. */
 #define READ_INTERVAL 0.002
 #define CALL_TAKES 0.005
+#define SETTLED_AFTER 0.1
+
+/* Arenas are read when their number has changed, and so often anyway; where there are many
+ * it takes one part in so many of our time. Who asked for one is remembered for longer. */
+#define IDLE_INTERVAL 0.1
+#define ARENAS_SHARE 50
+#define CAUSE_LASTS 0.1
+
+/* A stack that nothing hangs on is not read oftener than that: seconds. */
+#define STACK_LASTS 0.02
+
+/* Memory that is touched will be touched again: for a while what is told is read at once,
+ * so that stacks are what they were; seconds. */
+#define HURRY 0.1
+#define HURRIED_INTERVAL 0.0003
+
+/* So many calls are told in a second, for up to 50 us each, and so many touches, for 5 us:
+ * 0.4 percent of a core. To switch them takes us a twentieth of our time at most. */
+enum { CALLS_PER_SECOND = 50, TOUCHES_PER_SECOND = 200, SWITCHING_SHARE = 20 };
 
 struct record_growth *record_growth_new(struct record *record, char **ret_why)
 {
@@ -29,6 +49,8 @@ struct record_growth *record_growth_new(struct record *record, char **ret_why)
 	growth->last = (struct record_change){
 		.record = record, .tid = target_pid(record->heapspy->target)};
 	growth->mappings = record_mappings_new(record);
+	record_allowance_init(&growth->for_calls, CALLS_PER_SECOND);
+	record_allowance_init(&growth->for_touches, TOUCHES_PER_SECOND);
 	growth_find(growth, ret_why);
 	return growth;
 }
@@ -38,7 +60,7 @@ void record_growth_free(struct record_growth *growth)
 	if (!growth)
 		return;
 	record_keepers_free(growth->keepers);
-	record_territory_free(growth->territory);
+	record_touches_free(growth->touches);
 	watch_close(growth->watch);
 	for (size_t i = 0; i < growth->counter_count; i++) {
 		record_counter_fini(growth->counters[i]);
@@ -71,17 +93,15 @@ static uint32_t stack_of(struct record_growth *growth, pid_t tid, const struct w
 	return record_stacks_take(record->stacks, thread ? thread->state : 0, event);
 }
 
-/* As it is now: what was heard of was a moment ago. */
+/* As it is now, or was a moment ago, as what was heard of was. */
 static uint32_t stack_now(struct record_growth *growth, pid_t tid)
 {
-	for (size_t i = 0; i < growth->seen_count; i++)
-		if (growth->seen[i].tid == tid)
-			return growth->seen[i].stack;
-	uint32_t stack = stack_of(growth, tid, NULL);
-	if (growth->seen_count < GROWTH_CALLERS)
-		growth->seen[growth->seen_count++] =
-			(struct growth_caller){.tid = tid, .stack = stack};
-	return stack;
+	struct growth_caller *seen = &growth->seen[(size_t)tid % GROWTH_CALLERS];
+	double now = clock_monotonic();
+	if (seen->tid != tid || now - seen->time > STACK_LASTS)
+		*seen = (struct growth_caller){
+			.tid = tid, .stack = stack_of(growth, tid, NULL), .time = now};
+	return seen->stack;
 }
 
 static void note(struct record_growth *growth, const struct watch_event *event, uint32_t stack)
@@ -90,22 +110,34 @@ static void note(struct record_growth *growth, const struct watch_event *event, 
 		.record = growth->record, .time = event->time, .tid = event->tid, .stack = stack};
 }
 
+/* Is that what pymalloc asks for? */
+static bool is_of_arena(const struct record_growth *growth, uint64_t bytes)
+{
+	return growth->arena_counter && bytes == growth->arena_counter->unit;
+}
+
+static void add_cause(struct record_growth *growth)
+{
+	if (growth->cause_count < GROWTH_CAUSES)
+		growth->causes[growth->cause_count++] = growth->last;
+}
+
 static void take_call(struct record_growth *growth, const struct watch_event *event)
 {
 	struct record_call call;
+	record_allowance_use(&growth->for_calls);
 	if (!record_calls_parse(&growth->calls, event, &call))
 		return;
 	uint32_t stack = stack_of(growth, event->tid, event);
+	bool sure = record_stacks_sure(growth->record->stacks);
 	note(growth, event, stack);
 	growth->callers[(size_t)event->tid % GROWTH_CALLERS] = (struct growth_caller){
 		.tid = event->tid, .stack = stack, .time = event->time,
 		.malloc = call.from_malloc && !call.moves};
 	if (call.from_malloc)
-		record_pieces_call(growth->pieces, &call, &growth->last);
-	else if (growth->arena_counter && !call.moves &&
-		 (uint64_t)call.bytes == growth->arena_counter->unit &&
-		 growth->cause_count < GROWTH_CAUSES)
-		growth->causes[growth->cause_count++] = growth->last;
+		record_pieces_call(growth->pieces, &call, &growth->last, sure);
+	else if (!call.moves && is_of_arena(growth, (uint64_t)call.bytes))
+		add_cause(growth);
 }
 
 /* Memory for an arena of malloc is mapped by the thread that uses it. A heap begins with
@@ -118,9 +150,8 @@ static void note_heap(struct record_growth *growth, const struct watch_event *ev
 		return;
 	if (strcmp(event->path, "[heap]") == 0) {
 		arena = growth->malloc.main;
-	} else if (strcmp(event->path, "//anon") == 0) {
-		uint64_t heap = event->address & ~(GLIBC_HEAP_MAX_SIZE - 1);
-		uint64_t named = peek_u64(peek, heap);
+	} else if (strcmp(event->path, "//anon") == 0 && event->address % GLIBC_HEAP_MAX_SIZE == 0) {
+		uint64_t named = peek_u64(peek, event->address);
 		/* It is in the first of its heaps; those that follow name it as well. */
 		bool fits = peek_take_fault(peek) == FAULT_NONE && named % 16 == 0 &&
 			    named % GLIBC_HEAP_MAX_SIZE <= 64 && named > GLIBC_HEAP_MAX_SIZE;
@@ -144,7 +175,10 @@ static void take_mapped(struct record_growth *growth, const struct watch_event *
 	record_mappings_add(growth->mappings, event, growth->last.stack);
 	if (called && caller->malloc)
 		record_pieces_mapped(growth->pieces, event->tid, event->address);
-	else
+	else if (!called && growth->for_calls.used_up && is_of_arena(growth, event->length))
+		add_cause(growth);
+	else if (called || !growth->for_calls.used_up ||
+		 !record_pieces_found(growth->pieces, event->address, event->length, &growth->last))
 		note_heap(growth, event);
 	caller->tid = called ? 0 : caller->tid;
 }
@@ -152,12 +186,15 @@ static void take_mapped(struct record_growth *growth, const struct watch_event *
 static void take_event(void *context, const struct watch_event *event)
 {
 	struct record_growth *growth = context;
+	const struct record_allocators allocators = growth_allocators(growth);
 	switch (event->kind) {
 	case WATCH_CALL:
 		take_call(growth, event);
 		break;
-	case WATCH_WRITE:
-		record_territory_hit(growth->territory, event);
+	case WATCH_TOUCHED:
+		record_allowance_use(&growth->for_touches);
+		growth->hurries = event->time + HURRY;
+		record_touches_take(growth->touches, &allocators, event);
 		break;
 	case WATCH_MAPPED:
 		take_mapped(growth, event);
@@ -176,6 +213,19 @@ static void take_event(void *context, const struct watch_event *event)
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
+
+/* What took too much of the target's time is not told for a while. */
+static void ration(struct record_growth *growth)
+{
+	double start = clock_monotonic();
+	if (start < growth->next_ration)
+		return;
+	watch_tell(growth->watch, WATCH_CALL, record_allowance_lasts(&growth->for_calls));
+	watch_tell(growth->watch, WATCH_TOUCHED, record_allowance_lasts(&growth->for_touches));
+	/* With many threads and CPUs it takes a while. */
+	double end = clock_monotonic();
+	growth->next_ration = end + SWITCHING_SHARE * (end - start);
+}
 
 static void read_counters(struct record_growth *growth)
 {
@@ -200,7 +250,7 @@ static void read_counters(struct record_growth *growth)
 static void drop_causes(struct record_growth *growth)
 {
 	double now = clock_monotonic();
-	while (growth->cause_count && now - growth->causes[0].time > CALL_TAKES)
+	while (growth->cause_count && now - growth->causes[0].time > CAUSE_LASTS)
 		memmove(growth->causes, growth->causes + 1,
 			--growth->cause_count * sizeof(*growth->causes));
 }
@@ -212,27 +262,35 @@ static void settle(struct record_growth *growth)
 	struct record_change other = growth->last;
 	other.time = clock_monotonic();
 	read_counters(growth);
-	if (arenas && (arenas->address ? arenas->now != arenas->value : growth->mapped)) {
+	bool moved = arenas && (arenas->address ? arenas->now != arenas->value : growth->mapped);
+	double now = clock_monotonic();
+	if (arenas && now >= growth->next_arenas && (moved || now - growth->arenas_at > IDLE_INTERVAL)) {
 		growth_read_arenas(growth);
 		growth_prove(growth);
+		growth->mapped = false;
+		growth->next_arenas = now + ARENAS_SHARE * (clock_monotonic() - now);
 	}
 	drop_causes(growth);
 	for (size_t i = 0; i < growth->counter_count; i++)
 		if (growth->counters[i]->arena)
 			record_counter_settle(growth->counters[i], &other);
-	growth->pending = !record_pieces_settle(growth->pieces, &other) || growth->cause_count;
+	bool settled = record_pieces_settle(growth->pieces, growth->touches, &other);
+	growth->pending = !settled || growth->cause_count;
 }
 
 void record_growth_read(struct record_growth *growth, bool *ret_exec)
 {
 	if (!growth->watch)
 		return;
-	growth->mapped = false;
-	growth->seen_count = 0;
 	peek_forget(growth->record->python->peek);
 	watch_read(growth->watch, take_event, growth);
-	settle(growth);
 	*ret_exec = growth->exec;
+	if (clock_monotonic() < growth->next_settle)
+		return;
+	ration(growth);
+	settle(growth);
+	growth->next_settle =
+		clock_monotonic() + (growth->pending ? CALL_TAKES : READ_INTERVAL);
 }
 
 /* Count what was got holds by now. */
@@ -253,11 +311,11 @@ static void survey(struct record_growth *growth, bool at_end)
 void record_growth_step(struct record_growth *growth)
 {
 	struct record_keeper keeper;
-	while (record_territory_step(growth->territory, growth->counters, growth->counter_count,
-				     &keeper))
+	const struct record_allocators allocators = growth_allocators(growth);
+	while (record_touches_step(growth->touches, &allocators, &keeper))
 		record_keepers_learn(growth->keepers, &keeper);
 	double now = clock_monotonic();
-	if (now < growth->next_survey || record_territory_watches(growth->territory))
+	if (now < growth->next_survey)
 		return;
 	growth->next_survey = now + SURVEY_INTERVAL;
 	survey(growth, false);
@@ -267,12 +325,18 @@ double record_growth_deadline(const struct record_growth *growth)
 {
 	if (!growth->watch)
 		return HUGE_VAL;
-	double next = clock_monotonic() + (growth->pending ? CALL_TAKES : READ_INTERVAL);
-	return fmin(next, record_territory_deadline(growth->territory));
+	double now = clock_monotonic();
+	double next = fmin(growth->next_settle, record_touches_deadline(growth->touches));
+	return now < growth->hurries ? fmin(next, now + HURRIED_INTERVAL) : next;
 }
 
 void record_growth_finish(struct record_growth *growth)
 {
+	double end = clock_monotonic() + SETTLED_AFTER;
+	while (growth->watch && growth->pending && clock_monotonic() < end) {
+		poll(NULL, 0, (int)(READ_INTERVAL * 1e3));
+		settle(growth);
+	}
 	survey(growth, true);
 	for (size_t i = 0; i < growth->counter_count; i++)
 		record_counter_charge(growth->counters[i], HUGE_VAL);
@@ -282,7 +346,6 @@ void record_growth_look(struct record_growth *growth)
 {
 	if (!growth->watch)
 		return;
-	record_territory_pause(growth->territory);
 	if (growth->arena_counter) {
 		growth_read_arenas(growth);
 		growth_prove(growth);

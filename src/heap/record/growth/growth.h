@@ -5,7 +5,7 @@
  * They are read every few milliseconds; who may have changed them is told by the kernel,
  * with each mapping that is made, and by breakpoints on mmap() and mremap(), with the stack
  * of that moment. Who is charged with it is, where that can be found out, whoever keeps
- * what was got: territory.h, keepers.h.
+ * what was got: touches.h, keepers.h.
  */
 #ifndef HEAP_RECORD_GROWTH_H
 #define HEAP_RECORD_GROWTH_H

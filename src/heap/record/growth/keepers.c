@@ -254,7 +254,6 @@ static void charge_known(struct record_keepers *keepers, struct record_counter *
 			break;
 		left = ready(counter, 0);
 	}
-	counter->strange = unknown > (double)LEAST_CHARGE;
 }
 
 /* What has waited for too long: those that keep the rest keep that as well. */

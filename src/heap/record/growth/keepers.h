@@ -3,7 +3,8 @@
  * From what memory holds to who is charged with it.
  *
  * How much of each content there is in memory that was got is counted: that costs the
- * target nothing. Who makes such a content is known from the few places that were watched.
+ * target nothing. Who makes such a content is known from the places whose first touch was
+ * told.
  * So each content is charged to those that were seen to make it; growth whose content
  * nobody was seen to make waits.
  */
@@ -11,7 +12,7 @@
 #define HEAP_RECORD_KEEPERS_H
 
 #include "heap/record/growth/counter.h"
-#include "heap/record/growth/territory.h"
+#include "heap/record/growth/touches.h"
 
 struct record_keepers;
 

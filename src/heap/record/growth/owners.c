@@ -39,6 +39,14 @@ void owners_forget_key(struct owners *owners, uint64_t key)
 			owners->items[i].key = 0;
 }
 
+uint64_t owners_bytes_of(const struct owners *owners, uint64_t key)
+{
+	for (size_t i = owners->count; i-- > 0;)
+		if (owners->items[i].key == key)
+			return owners->items[i].bytes;
+	return 0;
+}
+
 void owners_take_last(struct owners *owners, uint64_t bytes, owners_visitor *visit, void *context)
 {
 	while (bytes && owners->count) {

@@ -28,6 +28,9 @@ void owners_add(struct owners *owners, uint64_t key, uint64_t bytes, uint32_t st
 /* It is no longer there, or not of that size: it goes without an address from now on. */
 void owners_forget_key(struct owners *owners, uint64_t key);
 
+/* Bytes of the one with this key; 0: there is none. */
+uint64_t owners_bytes_of(const struct owners *owners, uint64_t key);
+
 /* Called for each owner that loses something; HEAPSPY_NO_STACK: nobody known. */
 typedef void owners_visitor(void *context, uint64_t bytes, uint32_t stack);
 

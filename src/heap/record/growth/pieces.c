@@ -17,18 +17,32 @@
 /* So many are looked for when something went: those that came last. */
 enum { MOST_LOOKED_FOR = 1024 };
 
+/* So many that asked are remembered. */
+enum { MOST_REMEMBERED = 64 };
+
 /* What was asked for, and is not yet told. */
 struct claim {
 	struct record_change change;
 	int64_t bytes;
 	uint64_t old, old_bytes; /* of mremap(); else 0 */
 	uint64_t start;          /* where it is; 0: not known */
+	bool unsure;             /* whose it is: the stack is of a little later */
+};
+
+/* Who asked for how much, for sure. */
+struct asked {
+	int64_t bytes;
+	pid_t tid;
+	uint32_t stack;
 };
 
 struct record_pieces {
 	struct record_counter *counter;
+	struct asked asked[MOST_REMEMBERED]; /* the calls that were told last */
+	size_t asked_count, turn;            /* asked_count: ever */
 	struct claim *claims;
 	size_t count, capacity;
+	double since; /* when claims and counter were the same last; 0: they are */
 };
 
 struct record_pieces *record_pieces_new(struct record_counter *counter)
@@ -47,17 +61,66 @@ void record_pieces_free(struct record_pieces *pieces)
 	free(pieces);
 }
 
+static void add_claim(struct record_pieces *pieces, const struct claim *claim)
+{
+	if (!ARRAY_RESERVE(pieces->claims, pieces->capacity, pieces->count + 1))
+		return;
+	pieces->claims[pieces->count] = *claim;
+	pieces->claims[pieces->count++].change.kind = HEAPSPY_RECORD_MMAPPED;
+}
+
 void record_pieces_call(struct record_pieces *pieces, const struct record_call *call,
-			const struct record_change *change)
+			const struct record_change *change, bool sure)
 {
 	if (!pieces)
 		return;
-	if (!ARRAY_RESERVE(pieces->claims, pieces->capacity, pieces->count + 1))
+	if (!call->moves && sure)
+		pieces->asked[pieces->asked_count++ % MOST_REMEMBERED] =
+			(struct asked){call->bytes, change->tid, change->stack};
+	add_claim(pieces, &(struct claim){.change = *change, .bytes = call->bytes,
+					  .old = call->start, .old_bytes = call->length,
+					  .unsure = !sure});
+}
+
+/* Whoever was there first, else in turn those that asked for as much: they are heard of as
+ * often as they ask. */
+static void name_asker(struct record_pieces *pieces, const struct record_touches *touches,
+		       struct claim *claim)
+{
+	const struct record_change *first = record_touches_find(touches, claim->start);
+	if (first && first->time >= claim->change.time) {
+		claim->change.tid = first->tid;
+		claim->change.stack = first->stack;
 		return;
-	struct claim *claim = &pieces->claims[pieces->count++];
-	*claim = (struct claim){
-		.change = *change, .bytes = call->bytes, .old = call->start, .old_bytes = call->length};
-	claim->change.kind = HEAPSPY_RECORD_MMAPPED;
+	}
+	for (size_t i = 0; i < MOST_REMEMBERED; i++) {
+		const struct asked *asked = &pieces->asked[pieces->turn++ % MOST_REMEMBERED];
+		if (asked->bytes != claim->bytes)
+			continue;
+		claim->change.tid = asked->tid;
+		claim->change.stack = asked->stack;
+		return;
+	}
+}
+
+bool record_pieces_found(struct record_pieces *pieces, uint64_t start, uint64_t length,
+			 const struct record_change *change)
+{
+	if (!pieces)
+		return false;
+	struct peek *peek = pieces->counter->record->python->peek;
+	struct claim claim = {
+		.change = *change,
+		.bytes = (int64_t)glibc_mmapped_size(peek, start, start + length),
+		.start = start,
+		.unsure = true,
+	};
+	/* What was mapped was joined to one that is known. */
+	uint64_t known = owners_bytes_of(&pieces->counter->owners, start);
+	if (claim.bytes <= 0 || known == (uint64_t)claim.bytes)
+		return false;
+	add_claim(pieces, &claim);
+	return true;
 }
 
 void record_pieces_mapped(struct record_pieces *pieces, pid_t tid, uint64_t start)
@@ -115,11 +178,13 @@ static bool came_and_went(const struct record_pieces *pieces, size_t at)
 	return false;
 }
 
-static void apply(struct record_pieces *pieces, size_t at)
+static void apply(struct record_pieces *pieces, const struct record_touches *touches, size_t at)
 {
 	struct record_counter *counter = pieces->counter;
 	struct claim *claim = &pieces->claims[at];
 	uint64_t bytes = claim->bytes < 0 ? -(uint64_t)claim->bytes : (uint64_t)claim->bytes;
+	if (claim->unsure)
+		name_asker(pieces, touches, claim);
 	if (came_and_went(pieces, at)) {
 		record_change_more(&claim->change, bytes);
 		record_change_less(&claim->change, bytes, claim->change.stack);
@@ -180,7 +245,8 @@ static int64_t sum_of(const struct record_pieces *pieces, size_t count)
 	return sum;
 }
 
-bool record_pieces_settle(struct record_pieces *pieces, const struct record_change *other)
+bool record_pieces_settle(struct record_pieces *pieces, const struct record_touches *touches,
+			  const struct record_change *other)
 {
 	if (!pieces)
 		return true;
@@ -188,7 +254,6 @@ bool record_pieces_settle(struct record_pieces *pieces, const struct record_chan
 	int64_t actual = (int64_t)(counter->now - counter->value);
 	if (actual == 0 && pieces->count == 0)
 		return true;
-	double newest = pieces->count ? pieces->claims[pieces->count - 1].change.time : 0;
 	struct record_change change = *other;
 	change.kind = HEAPSPY_RECORD_MMAPPED;
 	peek_forget(counter->record->python->peek);
@@ -196,12 +261,17 @@ bool record_pieces_settle(struct record_pieces *pieces, const struct record_chan
 	forget_moved(pieces, count);
 	int64_t claimed = sum_of(pieces, count);
 	uint64_t gone = claimed != actual ? take_gone(pieces, NULL) : 0;
-	if (claimed - (int64_t)gone != actual && clock_monotonic() - newest < CALL_TAKES)
-		return false;
+	double now = clock_monotonic();
+	if (pieces->count && claimed - (int64_t)gone != actual) {
+		pieces->since = pieces->since > 0 ? pieces->since : now;
+		if (now - pieces->since < CALL_TAKES)
+			return false;
+	}
+	pieces->since = 0;
 	if (gone)
 		take_gone(pieces, &change);
 	for (size_t i = 0; i < count; i++)
-		apply(pieces, i);
+		apply(pieces, touches, i);
 	pieces->count -= count;
 	if (pieces->count)
 		memmove(pieces->claims, pieces->claims + count,

@@ -3,13 +3,14 @@
 #ifndef HEAP_RECORD_GROWTH_PRIVATE_H
 #define HEAP_RECORD_GROWTH_PRIVATE_H
 
+#include "heap/record/growth/allowance.h"
 #include "heap/record/growth/calls.h"
 #include "heap/record/growth/counter.h"
 #include "heap/record/growth/growth.h"
 #include "heap/record/growth/keepers.h"
 #include "heap/record/growth/mappings.h"
 #include "heap/record/growth/pieces.h"
-#include "heap/record/growth/territory.h"
+#include "heap/record/growth/touches.h"
 #include "native/glibc.h"
 #include "python/arena_counter.h"
 
@@ -19,7 +20,7 @@ enum { GROWTH_CALLERS = 16, GROWTH_CAUSES = 64 };
 struct growth_caller {
 	pid_t tid;
 	uint32_t stack;
-	double time;  /* of the call */
+	double time;  /* of the call, or of reading */
 	bool malloc;  /* that was malloc's */
 };
 
@@ -27,6 +28,8 @@ struct record_growth {
 	struct record *record;
 	struct watch *watch;
 	struct record_calls calls;
+	struct record_allowance for_calls, for_touches;
+	double next_ration;
 	/* Of pymalloc first, where there is one; each lives as long as this. */
 	struct record_counter **counters;
 	size_t counter_count;
@@ -35,19 +38,19 @@ struct record_growth {
 	uint8_t strikes[ARENA_COUNTER_CANDIDATES]; /* how often each was not their number */
 	size_t proved_at;                     /* number of arenas when that was last done */
 	struct arenas arenas;                 /* as they were last read */
+	double arenas_at, next_arenas;        /* when that was, and will be at the earliest */
 	struct record_change causes[GROWTH_CAUSES]; /* who asked for one, and got none yet */
 	size_t cause_count;
 	bool has_malloc;
 	struct glibc_counters malloc;
 	struct record_pieces *pieces; /* NULL: malloc's counter of them was not found */
 	struct record_mappings *mappings;
-	struct record_territory *territory; /* NULL: nothing waits */
+	struct record_touches *touches; /* NULL: nothing waits */
 	struct record_keepers *keepers;
-	double next_survey;
+	double next_survey, next_settle, hurries; /* hurries: until then */
 	struct growth_caller callers[GROWTH_CALLERS]; /* the last call of a thread */
-	struct growth_caller seen[GROWTH_CALLERS];    /* stacks that were taken in this round */
-	size_t seen_count;
-	bool exec, mapped; /* of the events that are being read */
+	struct growth_caller seen[GROWTH_CALLERS];    /* the last stack that was read */
+	bool exec, mapped; /* since the counters were read last */
 	bool pending;      /* a call has not come to its end */
 	struct record_change last; /* that may have changed something */
 };
@@ -63,5 +66,13 @@ void growth_read_arenas(struct record_growth *growth);
 
 /* Of a stripped build, after they were read: strike out what does not hold their number. */
 void growth_prove(struct record_growth *growth);
+
+static inline struct record_allocators growth_allocators(const struct record_growth *growth)
+{
+	return (struct record_allocators){
+		.pymalloc = growth->arena_counter, .arenas = &growth->arenas,
+		.arenas_at = growth->arenas_at, .counters = growth->counters,
+		.count = growth->counter_count};
+}
 
 #endif

@@ -105,8 +105,10 @@ struct search {
 	bool found;
 };
 
-/* So many frames, and words of one, are looked at for code that is not known. */
-#define LEARN_INTERVAL 0.01 /* seconds: it takes a while */
+/* So many frames, and words of one, are looked at for code that is not known, so often:
+ * where none was found, and else; seconds. It takes a while. */
+#define LEARN_INTERVAL 0.01
+#define RELEARN_INTERVAL 0.1
 enum { LEARN_FRAMES = 24, LEARN_WORDS = 160 };
 
 static bool find_in_registers(struct search *search, const struct registers *registers)
@@ -225,6 +227,8 @@ static bool look_into(void *context, const struct native_frame *frame,
 	bool is_evaluator = (pc >= stacks->evaluator && pc < stacks->evaluator_end) ||
 			    is_run(stacks, frame);
 	search->depth++;
+	if (pc >= stacks->distrusted && pc < stacks->distrusted_end)
+		return true;
 	for (unsigned i = 0; i < sizeof(kept) && search->learns && search->depth <= LEARN_FRAMES; i++)
 		if (registers_know(registers, kept[i]))
 			learn_from(search, registers->values[kept[i]]);
@@ -270,12 +274,16 @@ static bool unwound(struct record_stacks *stacks, const struct watch_event *even
 	if (!stacks_registers_of(event, true, &registers, &copy))
 		return false;
 	/* What is known may be only what an earlier call left there. */
-	double now = clock_monotonic();
-	if (now - stacks->learned > LEARN_INTERVAL) {
-		stacks->learned = now;
-		search.learns = true;
-	}
+	double ago = clock_monotonic() - stacks->learned;
+	search.learns = ago > RELEARN_INTERVAL;
 	unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
+	if (!search.found && !search.learns && ago > LEARN_INTERVAL) {
+		search.learns = true;
+		search.depth = 0;
+		unwind_visit(stacks->unwinder, &registers, &copy, look_into, &search);
+	}
+	if (search.learns)
+		stacks->learned = clock_monotonic();
 	return search.found;
 }
 

@@ -44,6 +44,7 @@ struct record_stacks {
 	struct record *record;
 	struct frames *frames;
 	struct unwinder *unwinder;
+	uint64_t distrusted, distrusted_end;
 	uint64_t evaluator, evaluator_end; /* _PyEval_EvalFrameDefault(); 0: not found */
 	double learned; /* when code was sought that was not met before */
 	bool sure;      /* the last stack begins where its registers say */

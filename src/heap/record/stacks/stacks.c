@@ -54,6 +54,12 @@ void record_stacks_free(struct record_stacks *stacks)
 	free(stacks);
 }
 
+void record_stacks_distrust(struct record_stacks *stacks, uint64_t start, uint64_t end)
+{
+	stacks->distrusted = start;
+	stacks->distrusted_end = end;
+}
+
 /* ---- reading -------------------------------------------------------------------- */
 
 static void walk(struct record_stacks *stacks, uint64_t state)

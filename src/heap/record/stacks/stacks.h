@@ -22,6 +22,10 @@ struct record_stacks;
 struct record_stacks *record_stacks_new(struct record *record);
 void record_stacks_free(struct record_stacks *stacks);
 
+/* Functions in this range have no addresses of instructions in their registers: malloc has
+ * those of chunks there, of which one may begin at the very end of code. */
+void record_stacks_distrust(struct record_stacks *stacks, uint64_t start, uint64_t end);
+
 /* Number of the stack of a thread, given its PyThreadState (0: it has none, and no frames)
  * and, unless NULL, what a watchpoint delivered of it. */
 uint32_t record_stacks_take(struct record_stacks *stacks, uint64_t state,

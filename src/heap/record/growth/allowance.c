@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include "heap/record/growth/allowance.h"
+
+#include "base/clock.h"
+
+/* So much of what there is for a second is saved before more is used. */
+#define SAVED_FIRST 0.1
+
+void record_allowance_init(struct record_allowance *allowance, double per_second)
+{
+	*allowance = (struct record_allowance){
+		.per_second = per_second, .saved = per_second, .saved_at = clock_monotonic()};
+}
+
+void record_allowance_use(struct record_allowance *allowance)
+{
+	allowance->saved--;
+}
+
+bool record_allowance_lasts(struct record_allowance *allowance)
+{
+	double now = clock_monotonic();
+	allowance->saved += (now - allowance->saved_at) * allowance->per_second;
+	allowance->saved_at = now;
+	if (allowance->saved > allowance->per_second)
+		allowance->saved = allowance->per_second;
+	double least = allowance->used_up ? SAVED_FIRST * allowance->per_second : 0;
+	allowance->used_up = allowance->saved < least;
+	return !allowance->used_up;
+}
