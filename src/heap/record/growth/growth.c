@@ -278,11 +278,20 @@ static void settle(struct record_growth *growth)
 	growth->pending = !settled || growth->cause_count;
 }
 
+/* What changes before anybody was heard of is of whoever runs at the beginning. */
+static void name_first(struct record_growth *growth)
+{
+	growth->last.stack = stack_of(growth, growth->last.tid, NULL);
+	growth->last.time = clock_monotonic();
+}
+
 void record_growth_read(struct record_growth *growth, bool *ret_exec)
 {
 	if (!growth->watch)
 		return;
 	peek_forget(growth->record->python->peek);
+	if (growth->last.time <= 0)
+		name_first(growth);
 	watch_read(growth->watch, take_event, growth);
 	*ret_exec = growth->exec;
 	if (clock_monotonic() < growth->next_settle)
