@@ -22,7 +22,7 @@
 
 /* Pages of a ring: what perf_event_mlock_kb allows everybody for each CPU, and more for
  * those who may have it. */
-enum { RING_PAGES = 512 };
+enum { RING_PAGES = 512, TOUCH_RING_PAGES = 256 };
 
 /* So often the list of threads is read until all of them are covered. */
 enum { COVER_ROUNDS = 50 };
@@ -132,18 +132,20 @@ static int open_event(struct watch *watch, pid_t tid, int cpu, size_t index)
 	return fd;
 }
 
-/* Give a CPU its ring, the first event there; others write to it. 0 or an errno. */
-static int attach_ring(struct watch *watch, size_t cpu, int fd)
+/* Give a CPU its rings, with the first event for each; others write to it. 0 or an errno. */
+static int attach_ring(struct watch *watch, size_t cpu, size_t index, int fd)
 {
-	if (watch->owners[cpu] >= 0)
-		return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, watch->owners[cpu]) < 0 ? errno : 0;
-	int error = perf_ring_open(fd, RING_PAGES, &watch->rings[cpu]);
+	bool touches = index == EVENT_FAULTS;
+	size_t ring = RINGS * cpu + (touches ? RING_TOUCHES : RING_EVENTS);
+	if (watch->owners[ring] >= 0)
+		return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, watch->owners[ring]) < 0 ? errno : 0;
+	int error = perf_ring_open(fd, touches ? TOUCH_RING_PAGES : RING_PAGES, &watch->rings[ring]);
 	if (error)
 		return error;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 	if (epoll_ctl(watch->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		return errno;
-	watch->owners[cpu] = fd;
+	watch->owners[ring] = fd;
 	return 0;
 }
 
@@ -205,15 +207,17 @@ static int cover(struct watch *watch, pid_t tid)
 		/* A CPU that went offline meanwhile runs nothing. */
 		if (fds[i] < 0 && errno == ENODEV && cpu > 0)
 			continue;
-		error = fds[i] < 0 ? errno : attach_ring(watch, cpu, fds[i]);
+		error = fds[i] < 0 ? errno : attach_ring(watch, cpu, i % watch->event_count, fds[i]);
 	}
 	if (!error && watch_add_covered(watch, tid, fds))
 		return 0;
-	for (size_t cpu = 0; fds && cpu < watch->cpu_count; cpu++) {
-		if (watch->owners[cpu] < 0 || watch->owners[cpu] != fds[cpu * watch->event_count])
+	for (size_t ring = 0; fds && ring < watch->ring_count; ring++) {
+		const int *of_cpu = fds + ring / RINGS * watch->event_count;
+		int owner = of_cpu[ring % RINGS == RING_TOUCHES ? EVENT_FAULTS : EVENT_RECORDS];
+		if (watch->owners[ring] < 0 || watch->owners[ring] != owner)
 			continue;
-		perf_ring_close(&watch->rings[cpu]);
-		watch->owners[cpu] = -1;
+		perf_ring_close(&watch->rings[ring]);
+		watch->owners[ring] = -1;
 	}
 	close_events(watch, fds);
 	return error ?: ENOMEM;
@@ -300,11 +304,12 @@ struct heapspy_error *watch_open(pid_t pid, int proc, const struct watch_options
 	watch->event_count = EVENT_CALLS + options->call_count;
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch->cpu_count = list_cpus(&watch->cpus);
-	watch->owners = malloc((watch->cpu_count + 1) * sizeof(*watch->owners));
-	watch->rings = calloc(watch->cpu_count + 1, sizeof(*watch->rings));
+	watch->ring_count = RINGS * watch->cpu_count;
+	watch->owners = malloc((watch->ring_count + 1) * sizeof(*watch->owners));
+	watch->rings = calloc(watch->ring_count + 1, sizeof(*watch->rings));
 	if (watch->epoll < 0 || !watch->cpus || !watch->owners || !watch->rings)
 		return error_no_memory();
-	for (size_t i = 0; i < watch->cpu_count; i++)
+	for (size_t i = 0; i < watch->ring_count; i++)
 		watch->owners[i] = -1;
 	raise_descriptor_limit();
 	int error = cover_all(watch);
@@ -320,7 +325,7 @@ void watch_close(struct watch *watch)
 		return;
 	for (size_t i = 0; i < watch->covered_count; i++)
 		close_events(watch, watch->covered[i].fds);
-	for (size_t i = 0; watch->rings && i < watch->cpu_count; i++)
+	for (size_t i = 0; watch->rings && i < watch->ring_count; i++)
 		perf_ring_close(&watch->rings[i]);
 	closep(&watch->epoll);
 	free(watch->covered);

@@ -14,6 +14,9 @@ struct covered {
 	int *fds;
 };
 
+/* The rings of a CPU: touches must not take the room of what happens but once. */
+enum { RING_EVENTS, RING_TOUCHES, RINGS };
+
 /* A record that was taken out of a ring. */
 struct record {
 	uint64_t time;
@@ -27,7 +30,8 @@ struct watch {
 	int *cpus;
 	size_t cpu_count, event_count; /* events of a thread on a CPU */
 	int *owners;                   /* events that the rings belong to */
-	struct perf_ring *rings;
+	struct perf_ring *rings;       /* two of each CPU: of touches the second */
+	size_t ring_count;
 	struct covered *covered;
 	size_t covered_count;
 	int epoll;
