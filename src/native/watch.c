@@ -90,7 +90,8 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 		.inherit_thread = watch->inherit_thread,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
-		/* Waking somebody takes the target longer than what is told. */
+		/* Waking somebody takes the target longer than what is told: only for touches,
+		 * whose stacks are soon others. */
 		.watermark = 1,
 		.wakeup_watermark = WAKE_BYTES,
 	};
@@ -109,6 +110,8 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 		attr.type = PERF_TYPE_SOFTWARE;
 		attr.config = PERF_COUNT_SW_PAGE_FAULTS;
 		attr.sample_period = options->touch_period;
+		attr.watermark = 0;
+		attr.wakeup_events = 1;
 		attr.disabled = watch->untold[WATCH_TOUCHED];
 		return attr;
 	}

@@ -80,8 +80,8 @@ DEFINE_CLEANUP(struct watch *, watch_close)
  * a system call for each thread on each CPU. */
 void watch_tell(struct watch *watch, enum watch_kind kind, bool told);
 
-/* A descriptor that is readable when very much was told. Else nobody is woken, for that
- * takes the target longer than to tell it: it is to be read all the time. */
+/* A descriptor that is readable soon after a touch. What else there is wakes nobody, for
+ * that takes longer than to tell it: it is to be read every few milliseconds. */
 int watch_fd(const struct watch *watch);
 
 /* All that happened since, in order. What an event points to lives until the visitor

@@ -32,7 +32,7 @@ enum { DEFAULT_RATE = 100, DEFAULT_CENSUS = 10, MOST_RATE = 10000 };
 #define LAST_CENSUS 2.0
 
 /* A process that is busy is not followed more closely than that: seconds. */
-#define LEAST_SLEEP 0.0002
+#define LEAST_SLEEP 0.001
 
 void record_emit(struct record *record, const struct heapspy_record_entry *entry)
 {

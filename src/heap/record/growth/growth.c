@@ -31,14 +31,9 @@ enum { COUNTED_OFTEN = 2048 };
 /* A stack that nothing hangs on is not read oftener than that: seconds. */
 #define STACK_LASTS 0.02
 
-/* Memory that is touched will be touched again: for a while what is told is read at once,
- * so that stacks are what they were; seconds. */
-#define HURRY 0.1
-#define HURRIED_INTERVAL 0.0003
-
-/* So many calls are told in a second, for up to 50 us each, and so many touches, for 5 us:
- * 0.4 percent of a core. To switch them takes us a twentieth of our time at most. */
-enum { CALLS_PER_SECOND = 50, TOUCHES_PER_SECOND = 200, SWITCHING_SHARE = 20 };
+/* So many calls are told in a second, for up to 50 us each, and so many touches, for 30 us:
+ * half a percent of a core. To switch them takes us a twentieth of our time at most. */
+enum { CALLS_PER_SECOND = 50, TOUCHES_PER_SECOND = 100, SWITCHING_SHARE = 20 };
 
 struct record_growth *record_growth_new(struct record *record, char **ret_why)
 {
@@ -193,7 +188,6 @@ static void take_event(void *context, const struct watch_event *event)
 		break;
 	case WATCH_TOUCHED:
 		record_allowance_use(&growth->for_touches);
-		growth->hurries = event->time + HURRY;
 		record_touches_take(growth->touches, &allocators, event);
 		break;
 	case WATCH_MAPPED:
@@ -334,9 +328,7 @@ double record_growth_deadline(const struct record_growth *growth)
 {
 	if (!growth->watch)
 		return HUGE_VAL;
-	double now = clock_monotonic();
-	double next = fmin(growth->next_settle, record_touches_deadline(growth->touches));
-	return now < growth->hurries ? fmin(next, now + HURRIED_INTERVAL) : next;
+	return fmin(growth->next_settle, record_touches_deadline(growth->touches));
 }
 
 void record_growth_finish(struct record_growth *growth)

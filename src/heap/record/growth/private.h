@@ -47,7 +47,7 @@ struct record_growth {
 	struct record_mappings *mappings;
 	struct record_touches *touches; /* NULL: nothing waits */
 	struct record_keepers *keepers;
-	double next_survey, next_settle, hurries; /* hurries: until then */
+	double next_survey, next_settle;
 	struct growth_caller callers[GROWTH_CALLERS]; /* the last call of a thread */
 	struct growth_caller seen[GROWTH_CALLERS];    /* the last stack that was read */
 	bool exec, mapped; /* since the counters were read last */
