@@ -7,7 +7,6 @@
 #include <heapspy/memory.h>
 
 #include "base/array.h"
-#include "base/clock.h"
 
 void record_counter_init(struct record_counter *counter, struct record *record,
 			 enum heapspy_record_counter kind, uint64_t address, uint64_t unit)
@@ -156,7 +155,6 @@ void record_counter_release(struct record_counter *counter, const struct record_
 void record_counter_add(struct record_counter *counter, const struct record_change *change,
 			uint64_t key, uint64_t bytes)
 {
-	counter->grown = clock_monotonic();
 	if (!counter->holds || !hold(counter, change, key, bytes))
 		more(counter, change, key, bytes);
 }

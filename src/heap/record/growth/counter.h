@@ -44,7 +44,6 @@ struct record_counter {
 	struct record_wait *waits;
 	size_t wait_count, wait_capacity;
 	uint64_t waiting; /* bytes */
-	double grown;     /* when it grew last: CLOCK_MONOTONIC; 0: it never did */
 	uint64_t frontier; /* of an arena of malloc: its top a moment ago; 0: not known */
 	/* Of an arena of malloc: up to where what it holds was counted, and up to where it
 	 * will be, which was its top at a time; 0: neither is known. */
