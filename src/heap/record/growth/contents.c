@@ -9,7 +9,7 @@ enum { MOST_CHUNKS = 65536 };
 /* Of an arena so many pools are looked at, and so many blocks of each. */
 enum { POOLS = 16, BLOCKS = 8 };
 
-#define CHUNK_SIZE(field) ((field) & ~UINT64_C(7))
+#define SIZE_MASK (~UINT64_C(7))
 #define PREV_INUSE 1
 
 static bool is_type(struct python *python, uint64_t address)
@@ -49,15 +49,23 @@ static bool is_free(const struct pool *pool, uint64_t block)
 	return block >= pool->carved || pool->free[block / 64] >> block % 64 & 1;
 }
 
+/* The pool that holds an address. */
+static bool read_pool(struct python *python, uint64_t address, uint8_t bytes[POOL_MAX_SIZE],
+		      uint64_t *ret_address, struct pool *ret_pool)
+{
+	uint64_t size = obmalloc_pool_size(python);
+	*ret_address = address & ~(size - 1);
+	return target_read(peek_target(python->peek), *ret_address, bytes, size) == FAULT_NONE &&
+	       pool_decode(python, bytes, *ret_address, size, ret_pool);
+}
+
 bool contents_of_block(struct python *python, uint64_t address, struct content_place *ret_place)
 {
-	uint64_t pool_size = obmalloc_pool_size(python);
-	uint64_t pool_address = address & ~(pool_size - 1);
 	uint8_t bytes[POOL_MAX_SIZE];
+	uint64_t pool_address;
 	struct pool pool;
 	bool tracked;
-	if (target_read(peek_target(python->peek), pool_address, bytes, pool_size) != FAULT_NONE ||
-	    !pool_decode(python, bytes, pool_address, pool_size, &pool))
+	if (!read_pool(python, address, bytes, &pool_address, &pool))
 		return false;
 	uint64_t offset = address - pool_address - POOL_OVERHEAD;
 	uint64_t block = offset / pool.block_size, within = offset % pool.block_size;
@@ -72,9 +80,16 @@ bool contents_of_block(struct python *python, uint64_t address, struct content_p
 	return true;
 }
 
-static uint32_t chunk_size(uint64_t size)
+static uint32_t bounded(uint64_t size)
 {
 	return size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+}
+
+/* 0: there is no chunk. */
+static uint64_t chunk_size(struct peek *peek, uint64_t chunk)
+{
+	uint64_t size = peek_u64(peek, chunk + 8) & SIZE_MASK;
+	return peek_take_fault(peek) == FAULT_NONE && size >= 32 && size % 16 == 0 ? size : 0;
 }
 
 bool contents_of_chunk(struct peek *peek, uint64_t boundary, uint64_t top, uint64_t address,
@@ -82,14 +97,14 @@ bool contents_of_chunk(struct peek *peek, uint64_t boundary, uint64_t top, uint6
 {
 	uint64_t chunk = boundary;
 	for (unsigned i = 0; i < MOST_CHUNKS && chunk < top; i++) {
-		uint64_t size = CHUNK_SIZE(peek_u64(peek, chunk + 8));
-		if (peek_take_fault(peek) != FAULT_NONE || size < 32 || size % 16)
+		uint64_t size = chunk_size(peek, chunk);
+		if (!size)
 			return false;
 		uint64_t next = chunk + size;
 		if (address < next + 8) {
 			bool used = peek_u64(peek, next + 8) & PREV_INUSE;
 			*ret_place = (struct content_place){
-				.content = {.size = chunk_size(size)},
+				.content = {.size = bounded(size)},
 				.word = address == chunk + 8 ? size : peek_u64(peek, address)};
 			return peek_take_fault(peek) == FAULT_NONE && used;
 		}
@@ -103,13 +118,12 @@ bool contents_of_chunk(struct peek *peek, uint64_t boundary, uint64_t top, uint6
 bool contents_touched_block(struct python *python, uint64_t address, uint64_t random,
 			    uint64_t *ret_address)
 {
-	uint64_t pool_size = obmalloc_pool_size(python);
-	uint64_t pool_address = address & ~(pool_size - 1), first = pool_address + POOL_OVERHEAD;
 	uint8_t bytes[POOL_MAX_SIZE];
+	uint64_t pool_address;
 	struct pool pool;
-	if (target_read(peek_target(python->peek), pool_address, bytes, pool_size) != FAULT_NONE ||
-	    !pool_decode(python, bytes, pool_address, pool_size, &pool))
+	if (!read_pool(python, address, bytes, &pool_address, &pool))
 		return false;
+	uint64_t first = pool_address + POOL_OVERHEAD;
 	uint64_t offset = address < first ? 0 : address - first;
 	uint64_t block = offset / pool.block_size;
 	bool ahead = block && offset % pool.block_size < sizeof(uint64_t);
@@ -133,8 +147,8 @@ bool contents_touched_chunk(struct peek *peek, uint64_t boundary, uint64_t top, 
 {
 	uint64_t chunk = boundary;
 	for (unsigned i = 0; i < MOST_CHUNKS && chunk < top && address > chunk + 8; i++) {
-		uint64_t size = CHUNK_SIZE(peek_u64(peek, chunk + 8));
-		if (peek_take_fault(peek) != FAULT_NONE || size < 32 || size % 16)
+		uint64_t size = chunk_size(peek, chunk);
+		if (!size)
 			return false;
 		uint64_t next = chunk + size;
 		if (address < next + 16) {
@@ -152,11 +166,13 @@ uint64_t contents_visit_chunks(struct peek *peek, uint64_t boundary, uint64_t en
 {
 	uint64_t chunk = boundary;
 	for (unsigned i = 0; i < MOST_CHUNKS && chunk < end; i++) {
-		uint64_t size = CHUNK_SIZE(peek_u64(peek, chunk + 8));
-		uint64_t after = peek_u64(peek, chunk + size + 8);
-		if (peek_take_fault(peek) != FAULT_NONE || size < 32 || size % 16 || size > end - chunk)
+		uint64_t size = chunk_size(peek, chunk);
+		if (!size || size > end - chunk)
 			break;
-		struct content content = {.size = chunk_size(size)};
+		uint64_t after = peek_u64(peek, chunk + size + 8);
+		if (peek_take_fault(peek) != FAULT_NONE)
+			break;
+		struct content content = {.size = bounded(size)};
 		if (after & PREV_INUSE)
 			visit(context, &content, size);
 		chunk += size;
