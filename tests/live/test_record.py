@@ -88,8 +88,8 @@ def grow(target: targets.Target) -> dict:
     return json.loads(target.read_line())
 
 
-def recorded_growth(heapspy, workplace: targets.Workplace, path: pathlib.Path, *arguments: str):
-    with workplace.start("sites.py", *arguments) as target:
+def recorded_growth(heapspy, workplace: targets.Workplace, path: pathlib.Path, *arguments: str, program: str = "sites.py"):
+    with workplace.start(program, *arguments) as target:
         with recording(heapspy, target.pid, path):
             truth = grow(target)
         assert target.alive()
@@ -384,12 +384,8 @@ sys.stdin.read()
 
 def test_refused(heapspy, workplace, tmp_path):
     """What malloc asks for in vain is nobody's growth."""
-    path = tmp_path / "grown"
     (workplace.directory / "programs" / "refused.py").write_text(REFUSED)
-    with workplace.start("refused.py") as target:
-        with recording(heapspy, target.pid, path):
-            truth = grow(target)
-    lines = Recording(heapspy, path)
+    truth, lines = recorded_growth(heapspy, workplace, tmp_path / "grown", program="refused.py")
     growth = collections.Counter()
     for line in lines.of("growth"):
         if line["bytes"] > 0:
@@ -430,13 +426,9 @@ sys.stdin.read()
 
 def test_often(heapspy, workplace, tmp_path):
     """Where mmap() is called too often for each to be told, the others go to those that asked for as much."""
-    path = tmp_path / "grown"
     (workplace.directory / "programs" / "often.py").write_text(OFTEN)
-    with workplace.start("often.py") as target:
-        with recording(heapspy, target.pid, path):
-            truth = grow(target)
+    truth, lines = recorded_growth(heapspy, workplace, tmp_path / "grown", program="often.py")
     found: collections.Counter[str] = collections.Counter()
-    lines = Recording(heapspy, path)
     for line in lines.of("growth"):
         if line["counter"] == "mmapped":
             names = {frame["function"] for frame in lines.stacks[line["stack"]]}
