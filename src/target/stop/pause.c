@@ -25,6 +25,7 @@ _Static_assert(PAUSE_SEIZE == (int)PTRACE_SEIZE && PAUSE_INTERRUPT == (int)PTRAC
 
 enum {
 	MOST_ROUNDS = 20,
+	SEIZE_ATTEMPTS = 10,
 	SHORTEST_NAP = 2000,   /* nanoseconds between two looks at a thread that is to stop */
 	LONGEST_NAP = 200000,
 	SETTLING_NAP = 50000,
@@ -192,10 +193,24 @@ static enum pause_result explain_refusal(struct pause *pause, pid_t tid)
 	return status.tracer ? PAUSE_TRACED : PAUSE_DENIED;
 }
 
+/* Whoever traced it may be gone by the time it is asked who that is: then nobody does, and
+ * nothing is denied. */
+static enum pause_result seize(struct pause *pause, pid_t tid)
+{
+	enum pause_result result = PAUSE_DENIED;
+	for (int i = 0; i < SEIZE_ATTEMPTS && result == PAUSE_DENIED; i++) {
+		if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) == 0)
+			return PAUSE_HELD;
+		result = errno == EPERM ? explain_refusal(pause, tid) : PAUSE_GONE;
+	}
+	return result;
+}
+
 static enum pause_result interrupt(struct pause *pause, struct paused_thread *thread)
 {
-	if (ptrace(PTRACE_SEIZE, thread->tid, NULL, NULL) < 0)
-		return errno == EPERM ? explain_refusal(pause, thread->tid) : PAUSE_GONE;
+	enum pause_result seized = seize(pause, thread->tid);
+	if (seized != PAUSE_HELD)
+		return seized;
 	size_t traced = atomic_load(&pause->traced_count);
 	if (traced == MOST_TRACED)
 		return PAUSE_STORM;
