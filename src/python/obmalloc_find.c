@@ -10,7 +10,17 @@
 /* The table starts with 16 slots and doubles: new_arena() of Objects/obmalloc.c. */
 #define INITIAL_SLOTS 16
 
-#define MAX_WRITABLE 16
+enum {
+	MAX_WRITABLE = 16,
+	MOST_SLOT = 128,       /* bytes */
+	MOST_SLOTS = 1 << 22,
+	CERTAIN = 2,           /* so many used slots are no chance */
+	ATTEMPTS = 3,
+};
+
+/* So many slots are looked at in all: real tables have few, and what is none shows
+ * in its first slots. */
+#define MAX_LOOKS (1u << 23)
 
 static bool known(const struct arena_table *tables, size_t count, uint64_t address)
 {
@@ -49,28 +59,41 @@ static size_t from_interpreters(struct python *python, struct arena_table *table
 	return count;
 }
 
-/* A static counter of Objects/obmalloc.c. */
-static uint64_t counter(struct python *python, const char *symbol)
+static uint64_t variable(struct python *python, const char *symbol)
 {
 	uint64_t address;
-	return python->module && elf_module_symbol(python->module, symbol, &address, NULL)
-		       ? peek_u64(python->peek, address)
-		       : UINT64_MAX;
+	return elf_module_symbol(python->module, symbol, &address, NULL) ? address : 0;
 }
 
 /* Up to 3.11, not stripped. */
+static void seek_symbols(struct python *python)
+{
+	struct arena_variables *variables = &python->arena_variables;
+	variables->sought = true;
+	uint64_t arenas = variable(python, "arenas"), maxarenas = variable(python, "maxarenas");
+	if (!arenas || !maxarenas)
+		return;
+	variables->arenas = arenas;
+	variables->maxarenas = maxarenas;
+	variables->allocated = variable(python, "ntimes_arena_allocated");
+	variables->highwater = variable(python, "narenas_highwater");
+	variables->large_blocks = variable(python, "raw_allocated_blocks");
+}
+
+static uint64_t counter(struct python *python, uint64_t address)
+{
+	return address ? peek_u64(python->peek, address) : UINT64_MAX;
+}
+
 static size_t from_symbols(struct python *python, struct arena_table *table)
 {
-	uint64_t arenas, maxarenas;
-	if (!python->module || !elf_module_symbol(python->module, "arenas", &arenas, NULL) ||
-	    !elf_module_symbol(python->module, "maxarenas", &maxarenas, NULL))
-		return 0;
-	table->address = peek_u64(python->peek, arenas);
-	table->count = peek_u32(python->peek, maxarenas);
+	const struct arena_variables *variables = &python->arena_variables;
+	table->address = peek_u64(python->peek, variables->arenas);
+	table->count = peek_u32(python->peek, variables->maxarenas);
 	table->counters = (struct obmalloc_counters){
-		.arenas_allocated = counter(python, "ntimes_arena_allocated"),
-		.arenas_highwater = counter(python, "narenas_highwater"),
-		.large_blocks = counter(python, "raw_allocated_blocks"),
+		.arenas_allocated = counter(python, variables->allocated),
+		.arenas_highwater = counter(python, variables->highwater),
+		.large_blocks = counter(python, variables->large_blocks),
 	};
 	return table->address ? 1 : 0;
 }
@@ -110,28 +133,45 @@ static bool pool_agrees(struct python *python, const uint8_t *slot, uint32_t ind
 	return peek_take_fault(python->peek) == FAULT_NONE && owner == index;
 }
 
-/* Slots of the table at `address` for as long as they make sense. */
-static uint32_t count_slots(struct python *python, uint64_t address, uint32_t *looks)
+/* One of the table at `address`. What was read while it changed is read once more, where
+ * the slots before it leave little doubt. */
+static bool is_slot(struct python *python, uint64_t address, uint32_t index, bool again,
+		    bool *ret_used)
 {
 	uint64_t size = (uint64_t)SIZEOF(&python->layout, ArenaObject);
-	uint32_t count = 0, good = 0;
-	bool any_used = false;
-	for (uint32_t wanted = INITIAL_SLOTS; wanted <= 1u << 22; wanted *= 2) {
+	for (unsigned i = 0; i < (again ? ATTEMPTS : 1); i++) {
+		uint8_t slot[MOST_SLOT];
+		if (i)
+			peek_forget(python->peek);
+		peek_bytes(python->peek, address + index * size, slot, size);
+		if (peek_take_fault(python->peek) != FAULT_NONE)
+			return false;
+		if (looks_like_slot(python, slot, ret_used) &&
+		    (!*ret_used || pool_agrees(python, slot, index)))
+			return true;
+	}
+	return false;
+}
+
+/* Slots of the table at `address` for as long as they make sense; those that did before are
+ * not looked at again. */
+static uint32_t count_slots(struct python *python, uint64_t address, uint32_t proven,
+			    uint32_t *looks)
+{
+	uint32_t count = proven, good = proven, used_count = proven;
+	for (uint32_t wanted = proven ? 2 * proven : INITIAL_SLOTS; wanted <= MOST_SLOTS; wanted *= 2) {
 		for (; count < wanted; count++) {
-			uint8_t slot[128];
 			bool used;
-			peek_bytes(python->peek, address + count * size, slot, size);
-			if (peek_take_fault(python->peek) != FAULT_NONE || *looks == 0 || (*looks)-- == 0 ||
-			    !looks_like_slot(python, slot, &used) ||
-			    (used && !pool_agrees(python, slot, count)))
-				return any_used ? good : 0;
-			any_used |= used;
+			if (*looks == 0 || (*looks)-- == 0 ||
+			    !is_slot(python, address, count, used_count >= CERTAIN, &used))
+				return used_count ? good : 0;
+			used_count += used;
 		}
-		good = wanted;
 		/* What follows a table by chance may look like unused slots: a table that
 		 * grew has used ones in its second half. */
-		if (!any_used)
+		if (!used_count)
 			return 0;
+		good = wanted;
 	}
 	return good;
 }
@@ -142,20 +182,26 @@ static int compare_words(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* So many slots are looked at in all: real tables have few, and what is none shows
- * in its first slots. */
-#define MAX_LOOKS (1u << 23)
-
-/* The table that the word at `pointer` leads to, as when it was found. */
-static bool from_pointer(struct python *python, uint64_t pointer, struct arena_table *table)
+/* The table that the variable leads to by now, as when it was found. */
+static bool from_variable(struct python *python, struct arena_table *table)
 {
-	uint32_t looks = MAX_LOOKS;
-	uint64_t address = pointer ? peek_u64(python->peek, pointer) : 0;
-	if (peek_take_fault(python->peek) != FAULT_NONE || !address)
-		return false;
-	uint32_t count = count_slots(python, address, &looks);
-	*table = (struct arena_table){address, count, {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-	return count != 0;
+	struct arena_variables *variables = &python->arena_variables;
+	for (unsigned i = 0; i < ATTEMPTS && variables->arenas; i++) {
+		uint32_t looks = MAX_LOOKS;
+		uint64_t address = peek_u64(python->peek, variables->arenas);
+		if (peek_take_fault(python->peek) == FAULT_NONE && address) {
+			if (address != variables->table)
+				variables->proven = 0;
+			variables->table = address;
+			variables->proven = count_slots(python, address, variables->proven, &looks);
+		}
+		*table = (struct arena_table){
+			address, variables->proven, {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+		if (table->count)
+			return true;
+		peek_forget(python->peek);
+	}
+	return false;
 }
 
 /* The lowest word of a range that leads to a table. Where there are two of them, which is
@@ -175,7 +221,7 @@ static bool search(struct python *python, const uint64_t range[2], const uint64_
 	for (size_t i = 0; i < count && *looks; i++) {
 		if (i && space[i] == space[i - 1])
 			continue;
-		uint32_t slots = count_slots(python, space[i], looks);
+		uint32_t slots = count_slots(python, space[i], 0, looks);
 		if (!slots)
 			continue;
 		*table = (struct arena_table){
@@ -183,7 +229,7 @@ static bool search(struct python *python, const uint64_t range[2], const uint64_
 		bool alone = i + 1 == count || space[i + 1] != space[i];
 		for (size_t j = 0; j < word_count && alone; j++)
 			if (words[j] == space[i])
-				python->arenas_pointer = range[0] + 8 * j;
+				python->arena_variables.arenas = range[0] + 8 * j;
 		return true;
 	}
 	return false;
@@ -194,9 +240,9 @@ static bool search(struct python *python, const uint64_t range[2], const uint64_
 static size_t from_invariants(struct python *python, struct arena_table *table)
 {
 	uint64_t ranges[MAX_WRITABLE][2];
-	if (!python->module || SIZEOF(&python->layout, ArenaObject) > 128)
+	if (SIZEOF(&python->layout, ArenaObject) > MOST_SLOT)
 		return 0;
-	if (from_pointer(python, python->arenas_pointer, table))
+	if (from_variable(python, table))
 		return 1;
 	uint32_t looks = MAX_LOOKS;
 	bool found = false;
@@ -222,8 +268,10 @@ size_t obmalloc_find_tables(struct python *python, struct arena_table *tables, s
 		return 0;
 	if (HAS(&python->layout, InterpreterState, obmalloc))
 		return from_interpreters(python, tables, max);
-	size_t count = from_symbols(python, tables);
-	if (!count && peek_take_fault(python->peek) == FAULT_NONE)
-		count = from_invariants(python, tables);
-	return count;
+	if (!python->module)
+		return 0;
+	if (!python->arena_variables.sought)
+		seek_symbols(python);
+	return python->arena_variables.maxarenas ? from_symbols(python, tables)
+						 : from_invariants(python, tables);
 }

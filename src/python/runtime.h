@@ -32,6 +32,17 @@ struct interpreter {
 	uint64_t gc; /* its struct _gc_runtime_state; in 3.8 the one of the runtime */
 };
 
+/* The static variables of Objects/obmalloc.c, up to 3.11, once they were sought: where each
+ * lies; 0: not known. python/obmalloc_find.c */
+struct arena_variables {
+	bool sought; /* by their symbols */
+	uint64_t arenas, maxarenas;
+	uint64_t allocated, highwater, large_blocks;
+	/* Of a stripped build: so many slots of this table were proven to be its own. */
+	uint64_t table;
+	uint32_t proven;
+};
+
 struct python {
 	struct target *target;     /* not owned */
 	struct peek *peek;         /* owned; everything small is read through it */
@@ -49,9 +60,7 @@ struct python {
 	 * bytes before every block: 16 or 0. Objects/obmalloc.c, 3.8 - 3.15. */
 	unsigned hook_bytes;
 
-	/* Where the pointer to the arenas of pymalloc lies, once a search found it (up to 3.11,
-	 * stripped); 0: not known. */
-	uint64_t arenas_pointer;
+	struct arena_variables arena_variables;
 
 	uint64_t name_reads; /* that names of types took in this sample: python/type_name.c */
 
