@@ -153,57 +153,131 @@ static size_t words_of(const struct search *search, const struct native_frame *f
 
 static struct slots *slots_at(struct record_stacks *stacks, uint64_t pc)
 {
-	struct slots *slots = &stacks->slots[pc % SLOT_PLACES];
+	struct slots *slots =
+		&stacks->slots[(pc * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SLOT_PLACES];
 	if (slots->pc != pc)
 		*slots = (struct slots){.pc = pc};
 	return slots;
 }
 
-/* That a word was there, which says where a thread was that is at `now`. */
-static void count_slot(struct slots *slots, uint32_t word, uint64_t code, int64_t position,
-		       const struct frame *now)
+/* What a word of a frame of C says where a thread is. */
+struct hint {
+	uint32_t word;
+	struct frame frame;
+};
+
+/* Is it right of a thread that is at `now`? */
+static void count_slot(struct slots *slots, const struct hint *hint, const struct frame *now)
 {
 	size_t at = 0;
-	while (at < slots->count && slots->items[at].word != word)
+	if (hint->frame.code != now->code)
+		return;
+	while (at < slots->count && slots->items[at].word != hint->word)
 		at++;
 	if (at == SLOTS_MOST)
 		return;
 	if (at == slots->count)
-		slots->items[slots->count++] = (struct slot){.word = word};
-	if (now && now->code == code)
-		slots->items[at].score += now->position == position ? 8 : 1;
+		slots->items[slots->count++] = (struct slot){.word = hint->word};
+	slots->items[at].near++;
+	slots->items[at].right += hint->frame.position == now->position;
 }
 
-/* The first of those that were right most often. */
+static const struct slot *slot_of(const struct slots *slots, uint32_t word)
+{
+	for (size_t i = 0; i < slots->count; i++)
+		if (slots->items[i].word == word)
+			return &slots->items[i];
+	return NULL;
+}
+
+/* The first of the words that were right most often; NULL: none ever was. */
 static const struct slot *best_slot(const struct slots *slots)
 {
 	const struct slot *best = NULL;
-	for (size_t i = 0; i < slots->count; i++)
-		if (!best || slots->items[i].score > best->score ||
-		    (slots->items[i].score == best->score && slots->items[i].word < best->word))
-			best = &slots->items[i];
+	for (size_t i = 0; i < slots->count; i++) {
+		const struct slot *slot = &slots->items[i];
+		if (slot->right && (!best || slot->right > best->right ||
+				    (slot->right == best->right && slot->word < best->word)))
+			best = slot;
+	}
 	return best;
 }
 
-/* Where the compiler had no register for it. */
-static void find_in_frame(struct search *search, const struct native_frame *frame)
+static bool calls(struct record_stacks *stacks, uint64_t caller, uint64_t called)
 {
-	const struct code_ranges *ranges = &search->stacks->ranges;
-	struct slots *slots = slots_at(search->stacks, frame->pc);
-	const struct frame_list *list = &search->stacks->list;
-	const struct frame *now = list->count ? list->items : NULL;
-	uint64_t words[LEARN_WORDS], code;
-	int64_t position;
-	size_t count = words_of(search, frame, words, LEARN_WORDS);
-	for (size_t i = 0; i < count && search->learns; i++)
-		learn_from(search, words[i]);
-	for (size_t i = 0; i < count; i++)
-		if (code_ranges_find(ranges, words[i], &code, &position))
-			count_slot(slots, (uint32_t)i, code, position, now);
+	const struct parents *parents = stacks_parents_of(stacks, called);
+	for (size_t i = 0; caller != called && parents->code == called && i < parents->count; i++)
+		if (parents->below[i] == caller)
+			return true;
+	return false;
+}
+
+/* Where none is known to be right: the first of those that were nearly so most often, and
+ * not of a function that calls one which another is of. */
+static const struct hint *likely_hint(struct record_stacks *stacks, const struct slots *slots,
+				      const struct hint *hints, size_t count)
+{
+	const struct hint *found = NULL;
+	uint32_t most = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct slot *slot = slot_of(slots, hints[i].word);
+		uint32_t near = slot ? slot->near : 0;
+		if (found && (near < most || (near == most && !calls(stacks, found->frame.code,
+								     hints[i].frame.code))))
+			continue;
+		found = &hints[i];
+		most = near;
+	}
+	return found;
+}
+
+static const struct hint *choose(struct record_stacks *stacks, const struct slots *slots,
+				 const struct hint *hints, size_t count)
+{
 	const struct slot *best = best_slot(slots);
-	search->found = best && best->word < count &&
-			code_ranges_find(ranges, words[best->word], &search->frame->code,
-					 &search->frame->position);
+	if (!best)
+		return likely_hint(stacks, slots, hints, count);
+	for (size_t i = 0; i < count; i++)
+		if (hints[i].word == best->word)
+			return &hints[i];
+	return NULL;
+}
+
+/* Has what one of them says returned since? */
+static bool any_returned(struct record_stacks *stacks, const struct hint *hints, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (can_have_returned(stacks, stacks_parents_of(stacks, hints[i].frame.code),
+				      hints[i].frame.code))
+			return true;
+	return false;
+}
+
+/* Where the compiler had no register for it. */
+static void find_in_frame(struct search *search, const struct native_frame *frame,
+			  struct slots *slots)
+{
+	struct record_stacks *stacks = search->stacks;
+	const struct frame_list *list = &stacks->list;
+	uint64_t words[LEARN_WORDS];
+	struct hint hints[LEARN_WORDS] = {0};
+	size_t word_count = words_of(search, frame, words, LEARN_WORDS), count = 0;
+	for (size_t i = 0; i < word_count && search->learns; i++)
+		learn_from(search, words[i]);
+	for (size_t i = 0; i < word_count; i++) {
+		struct hint *hint = &hints[count];
+		hint->word = (uint32_t)i;
+		count += code_ranges_find(&stacks->ranges, words[i], &hint->frame.code,
+					  &hint->frame.position);
+	}
+	/* Then what is there now says nothing of the others. */
+	if (list->count && !any_returned(stacks, hints, count))
+		for (size_t i = 0; i < count; i++)
+			count_slot(slots, &hints[i], &list->items[0]);
+	const struct hint *hint = choose(stacks, slots, hints, count);
+	search->found = hint != NULL;
+	if (hint)
+		*search->frame = hint->frame;
 }
 
 /* Compilers split parts off the interpreter's function, which have no symbol; but something
@@ -215,6 +289,30 @@ static bool is_run(const struct record_stacks *stacks, const struct native_frame
 		if (list->runs[i].anchor >= frame->sp && list->runs[i].anchor < frame->end)
 			return true;
 	return false;
+}
+
+static void learn_registers(struct search *search, const struct registers *registers)
+{
+	for (unsigned i = 0; i < sizeof(kept); i++)
+		if (registers_know(registers, kept[i]))
+			learn_from(search, registers->values[kept[i]]);
+}
+
+/* At each of its calls the interpreter has its next instruction either in a register or in
+ * its frame. Where it is a register, one that is not known is of code that was not met
+ * before; what lies in the frame is of earlier calls. */
+static void find_in_evaluator(struct search *search, const struct native_frame *frame,
+			      const struct registers *registers)
+{
+	struct slots *slots = slots_at(search->stacks, frame->pc);
+	bool first = !slots->in_register && slots->count == 0;
+	if (!search->found && (search->learns || first || slots->in_register)) {
+		learn_registers(search, registers);
+		find_in_registers(search, registers);
+	}
+	slots->in_register |= search->found;
+	if (!slots->in_register)
+		find_in_frame(search, frame, slots);
 }
 
 /* What the interpreter has in a register stays there, or is saved by what it calls. */
@@ -229,16 +327,12 @@ static bool look_into(void *context, const struct native_frame *frame,
 	search->depth++;
 	if (pc >= stacks->distrusted && pc < stacks->distrusted_end)
 		return true;
-	for (unsigned i = 0; i < sizeof(kept) && search->learns && search->depth <= LEARN_FRAMES; i++)
-		if (registers_know(registers, kept[i]))
-			learn_from(search, registers->values[kept[i]]);
-	if (find_in_registers(search, registers))
-		return false;
+	if (search->learns && search->depth <= LEARN_FRAMES)
+		learn_registers(search, registers);
+	bool found = find_in_registers(search, registers);
 	if (is_evaluator)
-		find_in_frame(search, frame);
-	if (is_evaluator && !search->found && search->learns)
-		find_in_registers(search, registers);
-	return !is_evaluator;
+		find_in_evaluator(search, frame, registers);
+	return !found && !is_evaluator;
 }
 
 bool stacks_registers_of(const struct watch_event *event, bool alone,

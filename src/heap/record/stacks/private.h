@@ -23,14 +23,17 @@ struct parents {
 /* Where in its own frame the interpreter has the address of its next instruction, at one of
  * its calls. Other words there look like one, but were left behind: they are less often
  * where a thread is that is still there when it is read. */
-enum { SLOTS_MOST = 12, SLOT_PLACES = 64 };
+enum { SLOTS_MOST = 12, SLOT_PLACES = 512 };
 
 struct slots {
 	uint64_t pc; /* that it goes on at; 0: free */
+	bool in_register; /* none of these: it is in a register there */
 	size_t count;
 	struct slot {
 		uint32_t word; /* of the frame */
-		uint32_t score;
+		/* So often it was of the function, and the very instruction, that a
+		 * thread was at when it was read. */
+		uint32_t near, right;
 	} items[SLOTS_MOST];
 };
 
