@@ -22,16 +22,16 @@
 
 /* Pages of a ring: what perf_event_mlock_kb allows everybody for each CPU, and more for
  * those who may have it. */
-enum { RING_PAGES = 512, TOUCH_RING_PAGES = 256 };
+enum { RING_PAGES = 512, TOUCH_RING_PAGES = 64 };
 
 /* So often the list of threads is read until all of them are covered. */
 enum { COVER_ROUNDS = 50 };
 
 enum { MAX_CPUS = 4096 };
 
-/* Events of a thread on a CPU: of what is mapped, and of threads; of page faults; then those
- * of the calls. */
-enum { EVENT_RECORDS, EVENT_FAULTS, EVENT_CALLS };
+/* Events of a thread on a CPU: of page faults, or of what is mapped and then those of the
+ * calls. The first has the ring of its CPU, and tells of threads. */
+enum { EVENT_FIRST, EVENT_CALLS };
 
 /* So much in a ring wakes whoever waits for it, if nothing else did. */
 enum { WAKE_BYTES = 256 << 10 };
@@ -95,24 +95,23 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 		.watermark = 1,
 		.wakeup_watermark = WAKE_BYTES,
 	};
-	if (index == EVENT_RECORDS) {
+	attr.task = index == EVENT_FIRST;
+	if (index == EVENT_FIRST && !options->touch_period) {
 		attr.type = PERF_TYPE_SOFTWARE;
 		attr.config = PERF_COUNT_SW_DUMMY;
 		attr.mmap = attr.mmap2 = attr.mmap_data = 1;
-		attr.task = attr.comm = attr.comm_exec = 1;
+		attr.comm = attr.comm_exec = 1;
 		return attr;
 	}
 	attr.sample_type |= PERF_SAMPLE_ADDR | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
 	attr.sample_regs_user = REGISTER_MASK;
-	attr.sample_stack_user = options->call_stack;
-	if (index == EVENT_FAULTS) {
-		attr.sample_stack_user = options->touch_stack;
+	attr.sample_stack_user = options->stack;
+	if (index == EVENT_FIRST) {
 		attr.type = PERF_TYPE_SOFTWARE;
 		attr.config = PERF_COUNT_SW_PAGE_FAULTS;
 		attr.sample_period = options->touch_period;
 		attr.watermark = 0;
 		attr.wakeup_events = 1;
-		attr.disabled = watch->untold[WATCH_TOUCHED];
 		return attr;
 	}
 	attr.type = PERF_TYPE_BREAKPOINT;
@@ -120,7 +119,7 @@ static struct perf_event_attr attributes(const struct watch *watch, size_t index
 	attr.bp_type = HW_BREAKPOINT_X;
 	attr.bp_addr = options->calls[index - EVENT_CALLS];
 	attr.bp_len = HW_BREAKPOINT_LEN_8; /* of code: sizeof(long) */
-	attr.disabled = watch->untold[WATCH_CALL];
+	attr.disabled = watch->untold;
 	return attr;
 }
 
@@ -135,20 +134,19 @@ static int open_event(struct watch *watch, pid_t tid, int cpu, size_t index)
 	return fd;
 }
 
-/* Give a CPU its rings, with the first event for each; others write to it. 0 or an errno. */
-static int attach_ring(struct watch *watch, size_t cpu, size_t index, int fd)
+/* Give a CPU its ring, with the first event; others write to it. 0 or an errno. */
+static int attach_ring(struct watch *watch, size_t cpu, int fd)
 {
-	bool touches = index == EVENT_FAULTS;
-	size_t ring = RINGS * cpu + (touches ? RING_TOUCHES : RING_EVENTS);
-	if (watch->owners[ring] >= 0)
-		return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, watch->owners[ring]) < 0 ? errno : 0;
-	int error = perf_ring_open(fd, touches ? TOUCH_RING_PAGES : RING_PAGES, &watch->rings[ring]);
+	if (watch->owners[cpu] >= 0)
+		return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, watch->owners[cpu]) < 0 ? errno : 0;
+	unsigned pages = watch->options.touch_period ? TOUCH_RING_PAGES : RING_PAGES;
+	int error = perf_ring_open(fd, pages, &watch->rings[cpu]);
 	if (error)
 		return error;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 	if (epoll_ctl(watch->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		return errno;
-	watch->owners[ring] = fd;
+	watch->owners[cpu] = fd;
 	return 0;
 }
 
@@ -210,17 +208,16 @@ static int cover(struct watch *watch, pid_t tid)
 		/* A CPU that went offline meanwhile runs nothing. */
 		if (fds[i] < 0 && errno == ENODEV && cpu > 0)
 			continue;
-		error = fds[i] < 0 ? errno : attach_ring(watch, cpu, i % watch->event_count, fds[i]);
+		error = fds[i] < 0 ? errno : attach_ring(watch, cpu, fds[i]);
 	}
 	if (!error && watch_add_covered(watch, tid, fds))
 		return 0;
-	for (size_t ring = 0; fds && ring < watch->ring_count; ring++) {
-		const int *of_cpu = fds + ring / RINGS * watch->event_count;
-		int owner = of_cpu[ring % RINGS == RING_TOUCHES ? EVENT_FAULTS : EVENT_RECORDS];
-		if (watch->owners[ring] < 0 || watch->owners[ring] != owner)
+	for (size_t cpu = 0; fds && cpu < watch->cpu_count; cpu++) {
+		if (watch->owners[cpu] < 0 ||
+		    watch->owners[cpu] != fds[cpu * watch->event_count + EVENT_FIRST])
 			continue;
-		perf_ring_close(&watch->rings[ring]);
-		watch->owners[ring] = -1;
+		perf_ring_close(&watch->rings[cpu]);
+		watch->owners[cpu] = -1;
 	}
 	close_events(watch, fds);
 	return error ?: ENOMEM;
@@ -303,16 +300,14 @@ struct heapspy_error *watch_open(pid_t pid, int proc, const struct watch_options
 	watch->proc = proc;
 	watch->options = *options;
 	watch->inherit_thread = true;
-	watch->untold[WATCH_TOUCHED] = true;
 	watch->event_count = EVENT_CALLS + options->call_count;
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch->cpu_count = list_cpus(&watch->cpus);
-	watch->ring_count = RINGS * watch->cpu_count;
-	watch->owners = malloc((watch->ring_count + 1) * sizeof(*watch->owners));
-	watch->rings = calloc(watch->ring_count + 1, sizeof(*watch->rings));
+	watch->owners = malloc((watch->cpu_count + 1) * sizeof(*watch->owners));
+	watch->rings = calloc(watch->cpu_count + 1, sizeof(*watch->rings));
 	if (watch->epoll < 0 || !watch->cpus || !watch->owners || !watch->rings)
 		return error_no_memory();
-	for (size_t i = 0; i < watch->ring_count; i++)
+	for (size_t i = 0; i < watch->cpu_count; i++)
 		watch->owners[i] = -1;
 	raise_descriptor_limit();
 	int error = cover_all(watch);
@@ -328,7 +323,7 @@ void watch_close(struct watch *watch)
 		return;
 	for (size_t i = 0; i < watch->covered_count; i++)
 		close_events(watch, watch->covered[i].fds);
-	for (size_t i = 0; watch->rings && i < watch->ring_count; i++)
+	for (size_t i = 0; watch->rings && i < watch->cpu_count; i++)
 		perf_ring_close(&watch->rings[i]);
 	closep(&watch->epoll);
 	free(watch->covered);
@@ -345,20 +340,17 @@ int watch_fd(const struct watch *watch)
 	return watch->epoll;
 }
 
-void watch_tell(struct watch *watch, enum watch_kind kind, bool told)
+void watch_tell_calls(struct watch *watch, bool told)
 {
-	if (watch->untold[kind] == !told)
+	if (watch->untold == !told)
 		return;
-	watch->untold[kind] = !told;
+	watch->untold = !told;
 	size_t count = watch->cpu_count * watch->event_count;
 	for (size_t i = 0; i < watch->covered_count; i++) {
 		const int *fds = watch->covered[i].fds;
 		for (size_t at = 0; fds && at < count; at++) {
-			size_t index = at % watch->event_count;
-			bool is_one = kind == WATCH_CALL ? index >= EVENT_CALLS
-							 : index == EVENT_FAULTS;
 			/* Those that were made from it are switched with it. */
-			if (is_one && fds[at] >= 0)
+			if (at % watch->event_count >= EVENT_CALLS && fds[at] >= 0)
 				ioctl(fds[at], told ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
 		}
 	}

@@ -61,11 +61,12 @@ struct watch_event {
 
 struct watch;
 
+/* Either touches are told, or all else. */
 struct watch_options {
+	unsigned touch_period; /* one page fault of a thread in so many is told; 0: none */
 	uint64_t calls[WATCH_CALLS]; /* addresses of functions */
 	size_t call_count;
-	unsigned touch_period; /* one page fault of a thread in so many is told */
-	unsigned call_stack, touch_stack; /* bytes of stack to be delivered, multiples of 8 */
+	unsigned stack; /* bytes of it to be delivered, a multiple of 8 */
 };
 
 /* For all threads of a process, now and later. `proc`: its /proc/PID directory.
@@ -76,9 +77,9 @@ struct heapspy_error *watch_open(pid_t pid, int proc, const struct watch_options
 void watch_close(struct watch *watch);
 DEFINE_CLEANUP(struct watch *, watch_close)
 
-/* Tell of calls, which is so at first, or of touches, which is not; or do not. It takes
- * a system call for each thread on each CPU. */
-void watch_tell(struct watch *watch, enum watch_kind kind, bool told);
+/* Tell of calls, which is so at first; or do not. It takes a system call for each thread on
+ * each CPU. */
+void watch_tell_calls(struct watch *watch, bool told);
 
 /* A descriptor that is readable soon after a touch. What else there is wakes nobody, for
  * that takes longer than to tell it: it is to be read every few milliseconds. */

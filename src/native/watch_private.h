@@ -14,9 +14,6 @@ struct covered {
 	int *fds;
 };
 
-/* The rings of a CPU: touches must not take the room of what happens but once. */
-enum { RING_EVENTS, RING_TOUCHES, RINGS };
-
 /* A record that was taken out of a ring. */
 struct record {
 	uint64_t time;
@@ -30,13 +27,12 @@ struct watch {
 	int *cpus;
 	size_t cpu_count, event_count; /* events of a thread on a CPU */
 	int *owners;                   /* events that the rings belong to */
-	struct perf_ring *rings;       /* two of each CPU: of touches the second */
-	size_t ring_count;
+	struct perf_ring *rings;       /* of each CPU */
 	struct covered *covered;
 	size_t covered_count;
 	int epoll;
 	bool inherit_thread; /* the kernel knows of it: Linux 5.13 */
-	bool untold[2];      /* of WATCH_CALL and WATCH_TOUCHED: these are not told */
+	bool untold;         /* calls are not told */
 	/* What was taken out and not yet visited. */
 	struct record *records;
 	size_t record_count, record_capacity;

@@ -49,7 +49,7 @@ static struct sample_id id_at_end(const uint8_t *record, size_t size)
 void watch_collect(struct watch *watch)
 {
 	static _Thread_local uint8_t record[RECORD_MAX];
-	for (size_t i = 0; i < watch->ring_count; i++) {
+	for (size_t i = 0; i < watch->cpu_count; i++) {
 		size_t size;
 		while (watch->rings[i].page && (size = perf_ring_take(&watch->rings[i], record))) {
 			struct perf_event_header header;
@@ -69,7 +69,7 @@ void watch_collect(struct watch *watch)
 			if (header.type == PERF_RECORD_EXIT && (pid_t)ids[0] == watch->pid)
 				watch_forget(watch, (pid_t)ids[2]);
 			/* Touches are drawn by lot: some less are no loss. */
-			if (header.type != PERF_RECORD_LOST || i % RINGS != RING_TOUCHES)
+			if (header.type != PERF_RECORD_LOST || !watch->options.touch_period)
 				keep(watch, record, size, id.time);
 		}
 	}
@@ -124,14 +124,6 @@ static bool parse_hit(struct cursor *cursor, struct watch_event *event)
 	return true;
 }
 
-static enum watch_kind kind_of_hit(const struct watch *watch, uint64_t address)
-{
-	for (size_t i = 0; i < watch->options.call_count; i++)
-		if (watch->options.calls[i] == address)
-			return WATCH_CALL;
-	return WATCH_TOUCHED;
-}
-
 /* False: it is of no use here. */
 static bool parse(const struct watch *watch, const struct record *record, struct watch_event *event)
 {
@@ -150,7 +142,7 @@ static bool parse(const struct watch *watch, const struct record *record, struct
 	case PERF_RECORD_SAMPLE:
 		if (!parse_hit(&cursor, event))
 			return false;
-		event->kind = kind_of_hit(watch, event->address);
+		event->kind = watch->options.touch_period ? WATCH_TOUCHED : WATCH_CALL;
 		return true;
 	case PERF_RECORD_MMAP2: {
 		event->kind = WATCH_MAPPED;

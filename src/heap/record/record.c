@@ -134,12 +134,15 @@ static enum heapspy_record_reason go_on(struct run *run)
 	double interval = record->options.rate > 0 ? 1 / record->options.rate : LOOK_INTERVAL;
 	for (;;) {
 		double earliest = clock_monotonic() + LEAST_SLEEP;
+		int watched[2];
+		record_growth_fds(run->growth, watched);
 		struct pollfd fds[] = {
-			{.fd = record_growth_fd(run->growth), .events = POLLIN},
+			{.fd = watched[0], .events = POLLIN},
 			{.fd = record->options.stop_fd, .events = POLLIN},
 			{.fd = run->pidfd, .events = POLLIN},
 			{.fd = run->sampler ? heapspy_sampler_fd(run->sampler) : -1,
 			 .events = POLLIN},
+			{.fd = watched[1], .events = POLLIN},
 		};
 		double next = fmin(fmin(run->next_tick, run->end),
 				   fmax(record_growth_deadline(run->growth), earliest));

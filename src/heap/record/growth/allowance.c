@@ -3,13 +3,12 @@
 
 #include "base/clock.h"
 
-/* So much of what there is for a second is saved before more is used. */
-#define SAVED_FIRST 0.1
-
-void record_allowance_init(struct record_allowance *allowance, double per_second)
+void record_allowance_init(struct record_allowance *allowance, double per_second, double first)
 {
-	*allowance = (struct record_allowance){
-		.per_second = per_second, .saved = per_second, .saved_at = clock_monotonic()};
+	*allowance = (struct record_allowance){.per_second = per_second,
+					       .saved = per_second,
+					       .saved_at = clock_monotonic(),
+					       .first = first};
 }
 
 void record_allowance_use(struct record_allowance *allowance)
@@ -24,7 +23,7 @@ bool record_allowance_lasts(struct record_allowance *allowance)
 	allowance->saved_at = now;
 	if (allowance->saved > allowance->per_second)
 		allowance->saved = allowance->per_second;
-	double least = allowance->used_up ? SAVED_FIRST * allowance->per_second : 0;
+	double least = allowance->used_up ? allowance->first : 0;
 	allowance->used_up = allowance->saved < least;
 	return !allowance->used_up;
 }

@@ -99,16 +99,20 @@ static void find_malloc(struct record_growth *growth, char *why, size_t size)
 static struct heapspy_error *open_watch(struct record_growth *growth)
 {
 	struct record *record = growth->record;
+	bool native = record->options.native;
 	struct watch_options options = {
 		.calls = {growth->calls.mmap, growth->calls.mremap},
 		.call_count = !growth->calls.mmap ? 0 : growth->calls.mremap ? 2 : 1,
-		.touch_period = TOUCH_PERIOD,
-		.call_stack = record->options.native ? NATIVE_STACK_BYTES : STACK_BYTES,
-		.touch_stack = record->options.native ? NATIVE_STACK_BYTES : TOUCH_STACK_BYTES,
+		.stack = native ? NATIVE_STACK_BYTES : STACK_BYTES,
 	};
-	return watch_open(target_pid(record->heapspy->target),
-			  target_proc_directory(record->heapspy->target), &options,
-			  &growth->watch);
+	growth->window.options = (struct watch_options){
+		.touch_period = TOUCH_PERIOD,
+		.stack = native ? NATIVE_STACK_BYTES : TOUCH_STACK_BYTES,
+	};
+	struct heapspy_error *error = watch_open(target_pid(record->heapspy->target),
+						 target_proc_directory(record->heapspy->target),
+						 &options, &growth->watch);
+	return error ? error : record_window_step(&growth->window);
 }
 
 void growth_find(struct record_growth *growth, char **ret_why)

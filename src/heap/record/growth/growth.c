@@ -19,6 +19,7 @@ enum { COUNTED_OFTEN = 2048 };
 /* What does not wake us is read so often, and so soon after a call it has come to its
  * end: seconds. */
 #define READ_INTERVAL 0.002
+#define REST_INTERVAL 0.005
 #define CALL_TAKES 0.005
 #define SETTLED_AFTER 0.1
 
@@ -32,8 +33,10 @@ enum { COUNTED_OFTEN = 2048 };
 #define STACK_LASTS 0.02
 
 /* So many calls are told in a second, for up to 50 us each, and so many touches, for 30 us:
- * half a percent of a core. To switch them takes us a twentieth of our time at most. */
-enum { CALLS_PER_SECOND = 50, TOUCHES_PER_SECOND = 100, SWITCHING_SHARE = 20 };
+ * a third of a percent of a core. Once they were too many so many are saved. To switch calls
+ * takes us a twentieth of our time at most. */
+enum { CALLS_PER_SECOND = 30, CALLS_SAVED = 6, TOUCHES_PER_SECOND = 60, TOUCHES_SAVED = 12 };
+enum { SWITCHING_SHARE = 20 };
 
 struct record_growth *record_growth_new(struct record *record, char **ret_why)
 {
@@ -44,8 +47,9 @@ struct record_growth *record_growth_new(struct record *record, char **ret_why)
 	growth->last = (struct record_change){
 		.record = record, .tid = target_pid(record->heapspy->target)};
 	growth->mappings = record_mappings_new(record);
-	record_allowance_init(&growth->for_calls, CALLS_PER_SECOND);
-	record_allowance_init(&growth->for_touches, TOUCHES_PER_SECOND);
+	record_allowance_init(&growth->for_calls, CALLS_PER_SECOND, CALLS_SAVED);
+	growth->window.record = record;
+	record_allowance_init(&growth->window.allowance, TOUCHES_PER_SECOND, TOUCHES_SAVED);
 	growth_find(growth, ret_why);
 	return growth;
 }
@@ -56,6 +60,7 @@ void record_growth_free(struct record_growth *growth)
 		return;
 	record_keepers_free(growth->keepers);
 	record_touches_free(growth->touches);
+	record_window_fini(&growth->window);
 	watch_close(growth->watch);
 	for (size_t i = 0; i < growth->counter_count; i++) {
 		record_counter_fini(growth->counters[i]);
@@ -73,9 +78,10 @@ bool record_growth_works(const struct record_growth *growth)
 	return growth->watch != NULL;
 }
 
-int record_growth_fd(const struct record_growth *growth)
+void record_growth_fds(const struct record_growth *growth, int fds[2])
 {
-	return growth->watch ? watch_fd(growth->watch) : -1;
+	fds[0] = growth->watch ? watch_fd(growth->watch) : -1;
+	fds[1] = record_window_fd(&growth->window);
 }
 
 /* ---- events ------------------------------------------------------------------------- */
@@ -178,17 +184,19 @@ static void take_mapped(struct record_growth *growth, const struct watch_event *
 	caller->tid = called ? 0 : caller->tid;
 }
 
-static void take_event(void *context, const struct watch_event *event)
+static void take_touch(void *context, const struct watch_event *event)
 {
 	struct record_growth *growth = context;
 	const struct record_allocators allocators = growth_allocators(growth);
+	record_touches_take(growth->touches, &allocators, event);
+}
+
+static void take_event(void *context, const struct watch_event *event)
+{
+	struct record_growth *growth = context;
 	switch (event->kind) {
 	case WATCH_CALL:
 		take_call(growth, event);
-		break;
-	case WATCH_TOUCHED:
-		record_allowance_use(&growth->for_touches);
-		record_touches_take(growth->touches, &allocators, event);
 		break;
 	case WATCH_MAPPED:
 		take_mapped(growth, event);
@@ -199,6 +207,8 @@ static void take_event(void *context, const struct watch_event *event)
 	case WATCH_LOST:
 		growth->record->lost += event->length;
 		break;
+	case WATCH_TOUCHED:
+		break; /* take_touch() */
 	case WATCH_THREAD:
 		/* Whoever is not known next is sought at once. */
 		growth->record->threads.learned = 0;
@@ -214,8 +224,7 @@ static void ration(struct record_growth *growth)
 	double start = clock_monotonic();
 	if (start < growth->next_ration)
 		return;
-	watch_tell(growth->watch, WATCH_CALL, record_allowance_lasts(&growth->for_calls));
-	watch_tell(growth->watch, WATCH_TOUCHED, record_allowance_lasts(&growth->for_touches));
+	watch_tell_calls(growth->watch, record_allowance_lasts(&growth->for_calls));
 	/* With many threads and CPUs it takes a while. */
 	double end = clock_monotonic();
 	growth->next_ration = end + SWITCHING_SHARE * (end - start);
@@ -287,13 +296,16 @@ void record_growth_read(struct record_growth *growth, bool *ret_exec)
 	if (growth->last.time <= 0)
 		name_first(growth);
 	watch_read(growth->watch, take_event, growth);
+	record_window_read(&growth->window, take_touch, growth);
+	heapspy_error_free(record_window_step(&growth->window));
 	*ret_exec = growth->exec;
 	if (clock_monotonic() < growth->next_settle)
 		return;
 	ration(growth);
 	settle(growth);
-	growth->next_settle =
-		clock_monotonic() + (growth->pending ? CALL_TAKES : READ_INTERVAL);
+	growth->next_settle = clock_monotonic() + (growth->pending		? CALL_TAKES
+						   : growth->for_calls.used_up ? REST_INTERVAL
+									       : READ_INTERVAL);
 }
 
 /* Count what was got holds by now. */
@@ -326,9 +338,7 @@ void record_growth_step(struct record_growth *growth)
 
 double record_growth_deadline(const struct record_growth *growth)
 {
-	if (!growth->watch)
-		return HUGE_VAL;
-	return fmin(growth->next_settle, record_touches_deadline(growth->touches));
+	return growth->watch ? growth->next_settle : HUGE_VAL;
 }
 
 void record_growth_finish(struct record_growth *growth)

@@ -23,8 +23,9 @@ void record_growth_free(struct record_growth *growth);
 /* Is anything watched? */
 bool record_growth_works(const struct record_growth *growth);
 
-/* Readable when something happened; -1 where nothing is watched. */
-int record_growth_fd(const struct record_growth *growth);
+/* Readable when something happened; -1 where nothing is watched. They change with each
+ * reading. */
+void record_growth_fds(const struct record_growth *growth, int fds[2]);
 
 /* Emit what happened since. *ret_exec: the process became another program. */
 void record_growth_read(struct record_growth *growth, bool *ret_exec);

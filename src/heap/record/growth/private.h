@@ -11,6 +11,7 @@
 #include "heap/record/growth/mappings.h"
 #include "heap/record/growth/pieces.h"
 #include "heap/record/growth/touches.h"
+#include "heap/record/growth/window.h"
 #include "native/glibc.h"
 #include "python/arena_counter.h"
 
@@ -28,7 +29,8 @@ struct record_growth {
 	struct record *record;
 	struct watch *watch;
 	struct record_calls calls;
-	struct record_allowance for_calls, for_touches;
+	struct record_allowance for_calls;
+	struct record_window window;
 	double next_ration;
 	/* Of pymalloc first, where there is one; each lives as long as this. */
 	struct record_counter **counters;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap/record/growth/touches.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -254,9 +253,4 @@ bool record_touches_step(struct record_touches *touches, const struct record_all
 	double now = clock_monotonic();
 	look_how_far(touches, allocators, now);
 	return next_kept(touches, allocators, now, ret_keeper);
-}
-
-double record_touches_deadline(const struct record_touches *touches)
-{
-	return touches ? touches->next_look : HUGE_VAL;
 }

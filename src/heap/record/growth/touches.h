@@ -50,13 +50,10 @@ void record_touches_take(struct record_touches *touches,
 const struct record_change *record_touches_find(const struct record_touches *touches,
 						uint64_t page);
 
-/* After events were taken out. True: somebody keeps what is at a place; it is to be called
+/* After events were taken out, every few milliseconds. True: somebody keeps what is at a place; it is to be called
  * again at once. */
 bool record_touches_step(struct record_touches *touches,
 			 const struct record_allocators *allocators,
 			 struct record_keeper *ret_keeper);
-
-/* When it should be called again at the latest: CLOCK_MONOTONIC. */
-double record_touches_deadline(const struct record_touches *touches);
 
 #endif
