@@ -7,8 +7,12 @@
 
 #include "base/clock.h"
 
-/* Where registers never say who it was, what runs when that is heard of is believed. */
-enum { MOST_UNSURE = 16 };
+/* What is heard of later may be another's by then: seconds. */
+#define MOST_LATE 0.0005
+
+/* Where all is heard of late, what lies there then is believed; where registers never say
+ * who it was, what runs then. */
+enum { MOST_STALE = 16, MOST_UNSURE = 16 };
 
 /* Whoever keeps something has it so long after it was touched, each time it is looked at:
  * seconds. */
@@ -34,7 +38,7 @@ struct record_touches {
 	const struct glibc_counters *malloc;
 	uint64_t random;
 	double next_look;
-	unsigned unsure; /* touches, one after the other */
+	unsigned stale, unsure; /* touches, one after the other */
 	struct resting resting[MOST_RESTING];
 	size_t resting_count;
 	/* Whoever came to the beginning of a page that is nobody's. */
@@ -159,8 +163,11 @@ void record_touches_take(struct record_touches *touches, const struct record_all
 			 const struct watch_event *event)
 {
 	struct resting resting = {.touched = event->time};
-	if (!touches)
+	bool late = clock_monotonic() - event->time > MOST_LATE;
+	if (!touches || (late && touches->stale++ < MOST_STALE))
 		return;
+	if (!late)
+		touches->stale = 0;
 	struct record *record = touches->record;
 	peek_forget(record->python->peek);
 	bool found = touches->resting_count < MOST_RESTING &&

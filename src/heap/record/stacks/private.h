@@ -4,38 +4,13 @@
 #define HEAP_RECORD_STACKS_PRIVATE_H
 
 #include "heap/record/private.h"
+#include "heap/record/stacks/parents.h"
+#include "heap/record/stacks/slots.h"
 #include "heap/record/stacks/told.h"
 #include "native/unwind.h"
 #include "native/watch.h"
 #include "python/code_ranges.h"
 #include "python/frames.h"
-
-enum { PARENTS = 8, PARENT_SLOTS = 2048 };
-
-/* A stack in which a code object was seen, and how many frames of it are newer. */
-struct parents {
-	uint64_t code;
-	uint32_t stack, newer;
-	uint8_t count;
-	uint64_t below[PARENTS]; /* code of those that called it */
-};
-
-/* Where in its own frame the interpreter has the address of its next instruction, at one of
- * its calls. Other words there look like one, but were left behind: they are less often
- * where a thread is that is still there when it is read. */
-enum { SLOTS_MOST = 12, SLOT_PLACES = 512 };
-
-struct slots {
-	uint64_t pc; /* that it goes on at; 0: free */
-	bool in_register; /* none of these: it is in a register there */
-	size_t count;
-	struct slot {
-		uint32_t word; /* of the frame */
-		/* So often it was of the function, and the very instruction, that a
-		 * thread was at when it was read. */
-		uint32_t near, right;
-	} items[SLOTS_MOST];
-};
 
 /* In a list of frames of Python that was seen: with this one a run begins, see struct
  * frame_list. */
@@ -61,12 +36,9 @@ struct record_stacks {
 	uint32_t *building;
 	size_t building_capacity;
 	struct frame_list moment;
-	struct parents parents[PARENT_SLOTS];
-	struct slots slots[SLOT_PLACES];
+	struct parent_table parents;
+	struct slot_table slots;
 };
-
-/* Where a stack with that code may have been seen. */
-struct parents *stacks_parents_of(struct record_stacks *stacks, uint64_t code);
 
 /* Index of the newest frame of that code; list->count: there is none. */
 size_t stacks_index_in(const struct frame_list *list, uint64_t code);
@@ -75,7 +47,11 @@ size_t stacks_index_in(const struct frame_list *list, uint64_t code);
 bool stacks_registers_of(const struct watch_event *event, bool alone,
 			 struct registers *ret_registers, struct stack_copy *ret_copy);
 
-/* What was executed then: moment.c. */
+/* What the interpreter executed then, by its registers and its frame of C: evaluator.c. */
+bool stacks_evaluated_then(struct record_stacks *stacks, const struct watch_event *event,
+			   struct frame *ret_frame);
+
+/* What was executed then, by that or by all words that are there: moment.c. */
 bool stacks_executed_then(struct record_stacks *stacks, const struct watch_event *event,
 			  struct frame *ret_frame);
 

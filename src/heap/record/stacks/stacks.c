@@ -85,11 +85,6 @@ static uint32_t describe(struct record_stacks *stacks, const struct frame *frame
 	return told_frame(stacks->told, &told);
 }
 
-struct parents *stacks_parents_of(struct record_stacks *stacks, uint64_t code)
-{
-	return &stacks->parents[(code * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (PARENT_SLOTS - 1)];
-}
-
 /* ---- putting a moment together ------------------------------------------------------ */
 
 /* Room for one more of each. Without memory the recording ends. */
@@ -140,7 +135,7 @@ static void add_listed(struct record_stacks *stacks, size_t first, size_t run)
 /* The frames that called it when it was last seen. */
 static void add_callers(struct record_stacks *stacks, uint64_t code)
 {
-	const struct parents *parents = stacks_parents_of(stacks, code);
+	const struct parents *parents = parents_of(&stacks->parents, code);
 	size_t count;
 	const uint32_t *seen = lists_get(&stacks->seen, parents->stack, &count);
 	for (size_t i = parents->newer + 1; i < count; i++) {
@@ -155,7 +150,7 @@ static void add_returned(struct record_stacks *stacks, const struct frame *then)
 {
 	const struct frame_list *list = &stacks->list;
 	uint64_t anchor = 0;
-	bool known = stacks_parents_of(stacks, then->code)->code == then->code;
+	bool known = parents_of(&stacks->parents, then->code)->code == then->code;
 	bool shares = stacks->mixed && mixed_stacks_newest_run(stacks->mixed, list, &anchor);
 	if (!known && shares && list->count) {
 		begin_run(stacks, anchor);
@@ -181,7 +176,7 @@ static void remember_parents(struct record_stacks *stacks, uint32_t number, size
 	const struct frame_list *list = &stacks->list;
 	size_t first = known ? below - 1 : 0;
 	for (size_t i = first; i < list->count && i < first + REMEMBERED; i++) {
-		struct parents *parents = stacks_parents_of(stacks, list->items[i].code);
+		struct parents *parents = parents_of(&stacks->parents, list->items[i].code);
 		*parents = (struct parents){.code = list->items[i].code, .stack = number,
 					    .newer = (uint32_t)(i - first)};
 		for (size_t j = i + 1; j < list->count && parents->count < PARENTS; j++)
