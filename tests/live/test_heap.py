@@ -185,7 +185,8 @@ def test_running_is_about_right(heapspy, workplace: targets.Workplace) -> None:
             dump = heapspy.json("dump", target.pid, "--limit", 0)
             found = totals(dump)
             assert found["__main__.Kept"][0] == pytest.approx(kept, rel=0.01)
-            assert found.get("__main__.Passing", (0, 0))[0] <= passing
+            # One may be met where it lies, and again what came in its place elsewhere.
+            assert found.get("__main__.Passing", (0, 0))[0] <= passing + 0.01 * kept
             assert dump["heap"]["objects"] >= kept * 4 * 0.99
             objects = dump["heap"]["objects"] - sum(found.get("__main__.Passing", (0, 0))[:1]) * 5
             base = base or objects

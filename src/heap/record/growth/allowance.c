@@ -3,11 +3,13 @@
 
 #include "base/clock.h"
 
-void record_allowance_init(struct record_allowance *allowance, double per_second, double first)
+void record_allowance_init(struct record_allowance *allowance, double per_second, double most,
+			   double first)
 {
 	*allowance = (struct record_allowance){.per_second = per_second,
-					       .saved = per_second,
+					       .saved = most,
 					       .saved_at = clock_monotonic(),
+					       .most = most,
 					       .first = first};
 }
 
@@ -21,8 +23,8 @@ bool record_allowance_lasts(struct record_allowance *allowance)
 	double now = clock_monotonic();
 	allowance->saved += (now - allowance->saved_at) * allowance->per_second;
 	allowance->saved_at = now;
-	if (allowance->saved > allowance->per_second)
-		allowance->saved = allowance->per_second;
+	if (allowance->saved > allowance->most)
+		allowance->saved = allowance->most;
 	double least = allowance->used_up ? allowance->first : 0;
 	allowance->used_up = allowance->saved < least;
 	return !allowance->used_up;

@@ -33,9 +33,10 @@ enum { COUNTED_OFTEN = 2048 };
 #define STACK_LASTS 0.02
 
 /* So many calls are told in a second, for up to 50 us each, and so many touches, for 30 us:
- * a third of a percent of a core. Once they were too many so many are saved. To switch calls
- * takes us a twentieth of our time at most. */
-enum { CALLS_PER_SECOND = 30, CALLS_SAVED = 6, TOUCHES_PER_SECOND = 60, TOUCHES_SAVED = 12 };
+ * a third of a percent of a core; more at the beginning, and after a rest. Once they were
+ * too many some are saved first. To switch calls takes us a twentieth of our time at most. */
+enum { CALLS_PER_SECOND = 30, MOST_CALLS = 120, CALLS_SAVED = 6 };
+enum { TOUCHES_PER_SECOND = 60, MOST_TOUCHES = 60, TOUCHES_SAVED = 12 };
 enum { SWITCHING_SHARE = 20 };
 
 struct record_growth *record_growth_new(struct record *record, char **ret_why)
@@ -47,9 +48,10 @@ struct record_growth *record_growth_new(struct record *record, char **ret_why)
 	growth->last = (struct record_change){
 		.record = record, .tid = target_pid(record->heapspy->target)};
 	growth->mappings = record_mappings_new(record);
-	record_allowance_init(&growth->for_calls, CALLS_PER_SECOND, CALLS_SAVED);
+	record_allowance_init(&growth->for_calls, CALLS_PER_SECOND, MOST_CALLS, CALLS_SAVED);
 	growth->window.record = record;
-	record_allowance_init(&growth->window.allowance, TOUCHES_PER_SECOND, TOUCHES_SAVED);
+	record_allowance_init(&growth->window.allowance, TOUCHES_PER_SECOND, MOST_TOUCHES,
+			      TOUCHES_SAVED);
 	growth_find(growth, ret_why);
 	return growth;
 }
