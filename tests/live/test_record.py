@@ -427,15 +427,19 @@ sys.stdin.read()
 def test_often(heapspy, workplace, tmp_path):
     """Where mmap() is called too often for each to be told, the others go to those that asked for as much."""
     (workplace.directory / "programs" / "often.py").write_text(OFTEN)
-    truth, lines = recorded_growth(heapspy, workplace, tmp_path / "grown", program="often.py")
-    found: collections.Counter[str] = collections.Counter()
-    for line in lines.of("growth"):
-        if line["counter"] == "mmapped":
-            names = {frame["function"] for frame in lines.stacks[line["stack"]]}
-            found[next((name for name in truth if name in names), "elsewhere")] += line["bytes"]
-    assert sum(found.values()) >= 120 * 10 * (140 << 10)
-    for name in truth:
-        assert abs(shares(found).get(name, 0) - shares(truth)[name]) <= 15, describe(truth, found)
+    for is_last in attempts(1):
+        truth, lines = recorded_growth(heapspy, workplace, tmp_path / f"grown-{is_last}", program="often.py")
+        found: collections.Counter[str] = collections.Counter()
+        for line in lines.of("growth"):
+            if line["counter"] == "mmapped":
+                names = {frame["function"] for frame in lines.stacks[line["stack"]]}
+                found[next((name for name in truth if name in names), "elsewhere")] += line["bytes"]
+        assert sum(found.values()) >= 120 * 10 * (140 << 10)
+        right = all(abs(shares(found).get(name, 0) - shares(truth)[name]) <= 15 for name in truth)
+        assert right or not is_last, describe(truth, found)
+        if right:
+            break
+        (tmp_path / f"grown-{is_last}").unlink()
 
 
 # ---- what the process starts ---------------------------------------------------------------------
